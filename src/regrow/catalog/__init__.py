@@ -1,0 +1,1 @@
+"""All that is data, and its only reader."""

@@ -1,0 +1,1 @@
+"""Model text to kernel to numbers. Knows no pharmacology."""

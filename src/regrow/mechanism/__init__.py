@@ -1,0 +1,1 @@
+"""How ketamine works: the model text and its parameters."""
