@@ -11,7 +11,7 @@ from regrow import __version__
 from regrow.refusal import Refusal
 
 # Typer carries its own copy of click and shows only the leaves of its errors; the root is found through one of them.
-ParserError = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+ParserError: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
 app = typer.Typer(
     help="Plan, deliver and follow ketamine treatment on a mechanistic model. Not a medical device.",
@@ -44,6 +44,6 @@ def main(args: list[str] | None = None) -> None:
         _say("INTERRUPTED", "stopped by the keyboard; nothing was written.")
         sys.exit(130)
     except ParserError as problem:
-        _say("USAGE", f"{problem.format_message()} `regrow --help` lists what there is.")
+        _say("USAGE", f"{problem} `regrow --help` lists what there is.")
         sys.exit(2)
     sys.exit(code if isinstance(code, int) else 0)
