@@ -1,1 +1,93 @@
-"""How ketamine works: the model text and its parameters."""
+"""How ketamine works: the model text, its parameters, and the switches that change it.
+
+The one thing to know: equations live in the `.ant` files and hold no values; values live in `parameters.toml` and hold
+no equations. `text` joins the files in the order of the causal chain, with a pharmacokinetic structure between the
+units and the receptor; the engine compiles what it returns.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Literal
+
+from regrow.refusal import Refusal
+
+__all__ = ["CORE", "Parameter", "Spread", "parameters", "text", "values"]
+
+CORE = ("receptor", "circuit", "plasticity", "mood", "body")
+"""The parts of the mechanism in causal order; `habenula` is optional and comes after them."""
+
+Status = Literal["measured", "calibrated", "assumed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How a parameter differs between people: `omega` log-normal, or `sd` normal; the other is 0."""
+
+    omega: float = 0.0
+    sd: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One number of the mechanism with what is known about it.
+
+    `unit` is a unit text, "1" for dimensionless; `measure` says what experiment would settle the value.
+    """
+
+    name: str
+    value: float
+    unit: str
+    status: Status
+    source: str
+    meaning: str
+    spread: Spread | None = None
+    measure: str = ""
+
+
+def text(structure: str | None = None, *, modules: tuple[str, ...] = CORE) -> str:
+    """The model as one Antimony text: units, `pk/<structure>.ant`, then `modules` in the order given.
+
+    Without `structure` the plasma names C_S, C_R, C_NK, C_HNK stay open for the caller to define.
+    Refuses an unknown structure or module, naming those that exist.
+    """
+    parts = [_read("units", "")]
+    if structure is not None:
+        parts.append(_read(structure, "pk/"))
+    parts.extend(_read(module, "") for module in modules)
+    return "\n".join(parts)
+
+
+def _read(name: str, folder: str) -> str:
+    file = files(__name__).joinpath(f"{folder}{name}.ant")
+    if not file.is_file():
+        there = sorted(f.name[:-4] for f in files(__name__).joinpath(folder).iterdir() if f.name.endswith(".ant"))
+        raise Refusal(
+            "UNKNOWN-STRUCTURE" if folder else "UNKNOWN-MODULE",
+            f"there is no model text {folder}{name}.ant; choose one of {', '.join(there)}",
+            field="structure" if folder else "module",
+            value=name,
+        )
+    return file.read_text(encoding="utf-8")
+
+
+@cache
+def parameters() -> Mapping[str, Parameter]:
+    """Every parameter of the mechanism by name, in the order of the file."""
+    tables = tomllib.loads(files(__name__).joinpath("parameters.toml").read_text(encoding="utf-8"))
+    return MappingProxyType({name: _parameter(name, table) for name, table in tables.items()})
+
+
+def _parameter(name: str, table: dict) -> Parameter:
+    spread = table.pop("spread", None)
+    return Parameter(name=name, spread=None if spread is None else Spread(**spread), **table)
+
+
+def values() -> dict[str, float]:
+    """The standard person's value of every parameter, in the model's units; a fresh dictionary to change at will."""
+    return {name: parameter.value for name, parameter in parameters().items()}

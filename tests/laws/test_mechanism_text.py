@@ -1,0 +1,101 @@
+"""The model text and its parameters: units balance, every name has a value, every value has a source."""
+
+from __future__ import annotations
+
+import re
+
+import antimony
+import libsbml
+import pytest
+
+from regrow import mechanism
+from regrow.refusal import Refusal
+
+OUR_PARTS = ("receptor", "circuit", "plasticity", "mood")
+PLASMA = "var C_S has mg_per_L, C_R has mg_per_L, C_NK has mg_per_L, C_HNK has mg_per_L;"
+INTERFACE = {"C_S", "C_R", "C_NK", "C_HNK"}
+OUTPUTS = ["Ce", "b_I", "b_S", "B_T", "G", "E", "B", "M", "P", "F", "n", "S", "density", "W", "w", "U", "X", "D"]
+
+
+def sbml(parts: tuple[str, ...]) -> libsbml.SBMLDocument:
+    """The parts as SBML, every literal marked dimensionless (a number in these equations never hides a unit)."""
+    antimony.clearPreviousLoads()
+    assert antimony.loadAntimonyString(mechanism.text(modules=parts) + "\n" + PLASMA) >= 0, antimony.getLastError()
+    document = libsbml.readSBMLFromString(antimony.getSBMLString(antimony.getMainModuleName()))
+    model = document.getModel()
+    for element in [*model.getListOfRules(), *model.getListOfInitialAssignments()]:
+        formula = element.getMath().deepCopy()
+        mark_dimensionless(formula)
+        element.setMath(formula)
+    return document
+
+
+def mark_dimensionless(node: libsbml.ASTNode) -> None:
+    if node.isNumber():
+        node.setUnits("dimensionless")
+    for i in range(node.getNumChildren()):
+        mark_dimensionless(node.getChild(i))
+
+
+@pytest.fixture(scope="module", params=[OUR_PARTS, (*OUR_PARTS, "habenula")], ids=["core", "with habenula"])
+def document(request: pytest.FixtureRequest) -> libsbml.SBMLDocument:
+    return sbml(request.param)
+
+
+def test_the_text_is_consistent_and_its_units_balance_without_a_message(document: libsbml.SBMLDocument) -> None:
+    document.checkConsistency()
+    log = document.getErrorLog()
+    no_value_yet = 80702
+    messages = [log.getError(i) for i in range(log.getNumErrors())]
+    assert [m.getMessage() for m in messages if m.getErrorId() != no_value_yet] == []
+
+
+def test_the_unit_check_notices_a_wrong_unit() -> None:
+    antimony.clearPreviousLoads()
+    wrong = mechanism.text(modules=OUR_PARTS).replace("KD_I has umol_per_L", "KD_I has mg_per_L")
+    assert antimony.loadAntimonyString(wrong + "\n" + PLASMA) >= 0
+    document = libsbml.readSBMLFromString(antimony.getSBMLString(antimony.getMainModuleName()))
+    document.checkConsistency()
+    log = document.getErrorLog()
+    assert any("b_I" in log.getError(i).getMessage() for i in range(log.getNumErrors()))
+
+
+def test_every_name_has_a_value_or_is_plasma_from_pharmacokinetics(document: libsbml.SBMLDocument) -> None:
+    model = document.getModel()
+    ruled = {rule.getVariable() for rule in model.getListOfRules()}
+    started = {a.getSymbol() for a in model.getListOfInitialAssignments()}
+    open_names = {p.getId() for p in model.getListOfParameters()} - ruled - started
+    assert open_names - set(mechanism.values()) == INTERFACE
+
+
+def test_every_output_that_readouts_use_is_there(document: libsbml.SBMLDocument) -> None:
+    assert set(OUTPUTS) <= {rule.getVariable() for rule in document.getModel().getListOfRules()}
+
+
+def test_every_parameter_of_the_file_is_used_in_the_text() -> None:
+    equations = re.sub("//.*", "", mechanism.text(modules=(*OUR_PARTS, "habenula")))
+    words = set(re.findall(r"[A-Za-z_]\w*", equations))
+    of_events = {"X0"}
+    assert set(mechanism.values()) - words == of_events
+
+
+@pytest.mark.parametrize("name", mechanism.parameters())
+def test_parameter_states_unit_status_source_and_meaning(name: str) -> None:
+    parameter = mechanism.parameters()[name]
+    assert parameter.status in ("measured", "calibrated", "assumed")
+    assert len(parameter.source) > 10
+    assert len(parameter.meaning) > 10
+    assert parameter.unit in ("1", "h", "1/h", "umol/L", "mg/umol")
+    if parameter.spread is not None:
+        assert (parameter.spread.omega > 0) != (parameter.spread.sd > 0)
+
+
+@pytest.mark.parametrize("name", mechanism.parameters())
+def test_what_is_only_remembered_is_not_called_measured(name: str) -> None:
+    parameter = mechanism.parameters()[name]
+    assert not (parameter.status == "measured" and "remembered" in parameter.source)
+
+
+def test_an_unknown_module_is_refused_with_those_that_exist() -> None:
+    with pytest.raises(Refusal, match=r"UNKNOWN-MODULE: .*circuit, habenula, mood"):
+        mechanism.text(modules=("amygdala",))
