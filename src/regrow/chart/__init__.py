@@ -1,0 +1,25 @@
+"""Charts for pages, files and the clinic's screens: values in, SVG text out.
+
+The one thing to know: this package knows nothing of medicine, Django or simulation; a caller gives numbers and names.
+"""
+
+from regrow.chart.axes import clock_for, number
+from regrow.chart.draw import style, svg, table
+from regrow.chart.layers import Band, Chart, Layer, Limit, Line, Marks, Now, Rug, Span
+
+__all__ = [
+    "Band",
+    "Chart",
+    "Layer",
+    "Limit",
+    "Line",
+    "Marks",
+    "Now",
+    "Rug",
+    "Span",
+    "clock_for",
+    "number",
+    "style",
+    "svg",
+    "table",
+]
