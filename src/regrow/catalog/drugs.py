@@ -1,0 +1,158 @@
+"""The drugs: what a dose of each is, by which routes it may go in, and in what shape it then arrives.
+
+One file per drug in `drugs/`. The one thing to know: a route names depots and shares, never a concentration; the
+pharmacokinetic model (`models.py`) says what the depots do, and may state its own shape for a route.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from regrow import units
+from regrow.catalog import find, load
+from regrow.catalog import ids as _ids
+from regrow.refusal import Refusal
+
+Route = Literal["iv", "im", "sc", "intranasal", "oral", "sublingual", "rectal"]
+Confidence = Literal["fulltext", "abstract", "secondary", "memory"]
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Part(_Row):
+    """One stream of a dose: into which depot, which share of the dose, over how long, after what lag.
+
+    `share` is a number or the name of a model parameter; `rest_of` takes what that share leaves; `later` names a factor
+    on the share for every device after the first.
+    """
+
+    into: str
+    share: float | str = 1.0
+    rest_of: str | None = None
+    later: str | None = None
+    over: str = "0 h"
+    lag: str = "0 h"
+
+    @property
+    def over_h(self) -> float:
+        return units.read(self.over, "h", "over")
+
+    @property
+    def lag_h(self) -> float:
+        return units.read(self.lag, "h", "lag")
+
+
+class Device(_Row):
+    """A spray device: the mg of base it holds, its number of sprays and the rest before the next device."""
+
+    mg: float
+    sprays: int
+    gap: str
+
+    @property
+    def gap_h(self) -> float:
+        return units.read(self.gap, "h", "gap")
+
+
+class Given(_Row):
+    """A route of a drug: its physical ceiling (mg/kg base), how it is given and the shape in which it arrives."""
+
+    ceiling_mg_kg: float
+    given: Literal["infusion or bolus", "at once", "device"]
+    inputs: tuple[Part, ...]
+    device: Device | None = None
+    source: str
+
+    @model_validator(mode="after")
+    def _device_stated(self) -> Given:
+        if (self.device is not None) != (self.given == "device"):
+            raise ValueError('a route given by "device" needs a device, and no other route has one')
+        return self
+
+
+class Drug(_Row):
+    """One drug. `shares` splits a dose into the enantiomers, `salts` are mg of salt per mg of base.
+
+    `model` names the drug's own pharmacokinetic model where the ketamine shelf does not hold for it; `sets` gives
+    parameters of the mechanism their value under this drug (as a switch does).
+    """
+
+    id: str
+    title: str
+    shares: dict[Literal["S", "R"], float] = {}
+    molar_mass_g_mol: float | None = None
+    salts: dict[str, float] = {"base": 1.0}
+    strengths_mg_ml: tuple[float, ...] = ()
+    model: str | None = None
+    sets: dict[str, float] = {}
+    notes: tuple[str, ...] = ()
+    source: str
+    confidence: Confidence
+    routes: dict[Route, Given] = {}
+
+    @model_validator(mode="after")
+    def _whole(self) -> Drug:
+        if self.shares and not np.isclose(sum(self.shares.values()), 1.0):
+            raise ValueError("the enantiomer shares must add up to 1")
+        if self.salts.get("base") != 1.0:
+            raise ValueError("salts must hold base = 1.0")
+        return self
+
+
+def ids() -> list[str]:
+    """The ids of all drugs in the catalog, sorted."""
+    return _ids("drugs")
+
+
+def get(drug: str | Drug) -> Drug:
+    """The drug of an id or of a unique prefix. Refuses with UNKNOWN-DRUG, naming the nearest."""
+    return drug if isinstance(drug, Drug) else load("drugs", find("drugs", drug), Drug)
+
+
+def route(drug: str | Drug, route: str) -> Given:
+    """How the drug goes in by `route`. Refuses with DRUG-ROUTE where no data say how, naming the routes that exist."""
+    found = get(drug)
+    for name, given in found.routes.items():
+        if name == route:
+            return given
+    known = ", ".join(found.routes) or "none: it is never simulated as a dose"
+    sentence = f"route: {found.id} has no data for route {route!r}; routes with data: {known}"
+    raise Refusal("DRUG-ROUTE", sentence, field="route", value=route)
+
+
+def base_mg(drug: str | Drug, mg: float, salt: str = "base") -> float:
+    """The mg of base in `mg` of the stated salt. Refuses with DRUG-SALT where the drug has no such salt."""
+    found = get(drug)
+    if salt not in found.salts:
+        sentence = f"salt: {found.id} has no salt {salt!r}; state one of {', '.join(found.salts)}"
+        raise Refusal("DRUG-SALT", sentence, field="salt", value=salt)
+    return mg / found.salts[salt]
+
+
+def volumes_ml(drug: str | Drug, mg: float) -> dict[float, float]:
+    """The mL to draw up for `mg` of base, by strength of the vial in mg/mL; empty where the drug has no vial."""
+    return {strength: mg / strength for strength in get(drug).strengths_mg_ml}
+
+
+def refuse_above_ceiling(drug: str | Drug, by: str, mg: float | np.ndarray, weight_kg: float | np.ndarray) -> None:
+    """Nothing, or a refusal DOSE-CEILING where mg of base per kg body weight is above the physical limit of the route.
+
+    Also DOSE-NEGATIVE for a dose below zero or not a number. The ceilings are assumed and far above any clinic's cap.
+    """
+    limit = route(drug, by).ceiling_mg_kg
+    doses = np.atleast_1d(np.asarray(mg, float))
+    if not (np.isfinite(doses) & (doses >= 0)).all():
+        bad = float(doses[~(np.isfinite(doses) & (doses >= 0))][0])
+        sentence = f"dose: {bad:g} mg is not a dose; state zero or a positive number of mg"
+        raise Refusal("DOSE-NEGATIVE", sentence, field="dose", value=bad)
+    worst = float(np.max(doses / weight_kg))
+    if worst > limit * (1 + 1e-12):
+        sentence = (
+            f"dose: {worst:g} mg/kg of {get(drug).id} by route {by} is above the limit of {limit:g} mg/kg; lower it"
+        )
+        raise Refusal("DOSE-CEILING", sentence, field="dose", value=worst)
