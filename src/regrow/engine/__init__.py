@@ -1,1 +1,24 @@
-"""Model text to kernel to numbers. Knows no pharmacology."""
+"""Model text to kernel to numbers. Knows no pharmacology.
+
+`compile_model(text)` reads Antimony and checks it; `solve(...)` runs it over people. README.md in this folder
+explains the scheme. Names are loaded when first used, so that importing this package costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from regrow.engine.model import Model, compile_model
+
+_HOME = {"Model": "model", "compile_model": "model"}
+
+__all__ = ["Model", "compile_model"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        from importlib import import_module
+
+        return getattr(import_module(f"regrow.engine.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'regrow.engine' has no attribute '{name}'")
