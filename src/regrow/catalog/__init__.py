@@ -112,10 +112,11 @@ def _first_error(noun: str, path: Path, why: ValidationError) -> Refusal:
     problems = why.errors(include_url=False)
     first = problems[0]
     inner = first.get("ctx", {}).get("error")
-    expected = inner.sentence if isinstance(inner, Refusal) else first["msg"]
+    key, value, expected = ".".join(str(step) for step in first["loc"]), first["input"], first["msg"]
+    if isinstance(inner, Refusal):  # refused by the house's own rules, which name the value better than the whole table
+        key, value, expected = key or inner.field, inner.value, inner.sentence
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    key = ".".join(str(step) for step in first["loc"]) or "file"
-    return _bad_file(noun, str(path), key, first["input"], f"{expected}{more}")
+    return _bad_file(noun, str(path), key or "file", value, f"{expected}{more}")
 
 
 def _bad_file(noun: str, file: str, key: str, value: object, expected: str) -> Refusal:
