@@ -1,0 +1,280 @@
+"""How much: the arithmetic from mg/kg to mL/h, and the rules that hold a dose to the clinic's limits.
+
+The one thing to know: a dose above a cap needs a second signature, above a ceiling it is never given here. Worked
+check: 80 kg, 0.5 mg/kg in 40 min is 40 mg, 60 mg/h, 150 mL/h from a 0.4 mg/mL bag, 0.8 mL of a 50 mg/mL
+vial.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from regrow.refusal import Refusal
+from regrow.safety.finding import Clearance, Finding, Say, amber, judge, never, red, rule
+from regrow.safety.settings import Settings
+
+H02 = "H-02 a wrong dose"
+VIALS = (10.0, 50.0, 100.0)  # mg/mL sold in the US (NDC directory, read)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The three weights a dose may be based on, kg: actual, ideal (Devine) and adjusted; bmi in kg/m2."""
+
+    actual: float
+    ideal: float
+    adjusted: float
+    bmi: float
+
+
+def weights(weight_kg: float, height_cm: float, female: bool) -> Weights:
+    """Actual, ideal and adjusted weight. Devine: 50 (men) or 45.5 kg (women) + 2.3 kg per inch over 60; adjusted =
+    ideal + 0.4 x (actual - ideal). Source: APA 2017 mentions ideal weight from BMI 30 (memory)."""
+    if not 25 <= weight_kg <= 350:
+        raise Refusal("WEIGHT-RANGE", f"weight {weight_kg:g} kg is outside 25 to 350 kg; weigh again.", field="weight")
+    if not 100 <= height_cm <= 250:
+        raise Refusal(
+            "HEIGHT-RANGE", f"height {height_cm:g} cm is outside 100 to 250 cm; measure again.", field="height"
+        )
+    ideal = (45.5 if female else 50.0) + 2.3 * (height_cm / 2.54 - 60)
+    adjusted = ideal + 0.4 * (weight_kg - ideal)
+    return Weights(weight_kg, ideal, adjusted, weight_kg / (height_cm / 100) ** 2)
+
+
+@dataclass(frozen=True)
+class DoseSheet:
+    """One dose worked out: mg, mg/kg, and where it is an infusion mg/h, mg/kg/h, mL/h; mL to draw from the vial."""
+
+    mg: float
+    mg_per_kg: float
+    weight: float
+    duration_min: float
+    mg_per_h: float | None
+    mg_per_kg_h: float | None
+    draw_ml: float
+    ml_per_h: float | None
+
+
+def pump_sheet(
+    mg: float, weight: float, duration_min: float, vial_mg_ml: float, bag_ml: float | None = None
+) -> DoseSheet:
+    """The arithmetic of one dose; `bag_ml` is the whole volume after mixing. Refuses a vial that is not sold."""
+    if vial_mg_ml not in VIALS:
+        raise Refusal(
+            "VIAL-STRENGTH",
+            f"vial strength {vial_mg_ml:g} mg/mL is none of 10, 50, 100 mg/mL; read the label again.",
+            field="vial",
+            value=vial_mg_ml,
+        )
+    hours = duration_min / 60
+    return DoseSheet(
+        mg=mg,
+        mg_per_kg=mg / weight,
+        weight=weight,
+        duration_min=duration_min,
+        mg_per_h=mg / hours if hours else None,
+        mg_per_kg_h=mg / hours / weight if hours else None,
+        draw_ml=mg / vial_mg_ml,
+        ml_per_h=bag_ml / hours if hours and bag_ml else None,
+    )
+
+
+@dataclass(frozen=True)
+class DoseFacts:
+    """One planned dose. route: iv im sc oral sublingual nasal; use: mood or pain; mg of base; durations in min.
+
+    `bolus_mg` is a loading bolus before a pain infusion; `basis` is actual, ideal, adjusted or "" (not chosen);
+    `weight` is the actual weight, kg; `first_mg` the first dose of this course, None for the first.
+    """
+
+    drug: str
+    route: str
+    mg: float
+    weight: float | None
+    duration_min: float = 0
+    use: str = "mood"
+    weight_age_days: float | None = 0
+    bmi: float | None = None
+    basis: str = "actual"
+    basis_chosen: bool = False
+    bolus_mg: float = 0
+    first_mg: float | None = None
+    age: float | None = None
+    first_of_course: bool = False
+
+
+def _per_kg(f: DoseFacts) -> float | None:
+    return f.mg / f.weight if f.weight else None
+
+
+@rule(
+    "R-DO-01",
+    "dose",
+    "Weight of today",
+    hazard=H02,
+    source="Atlanta clinic 'based on a person weight' (read); 7 d assumed",
+)
+def fresh_weight(f: DoseFacts, s: Settings) -> Iterator[Say]:
+    if f.weight is None:
+        yield never("no weight is recorded; weigh the person.")
+    elif f.weight_age_days is None or f.weight_age_days > s.weight_days:
+        yield never(
+            f"the weight is {f.weight_age_days or 0:g} days old; {s.weight_days:g} count. Weigh again.",
+            days=f.weight_age_days,
+            limit_d=s.weight_days,
+        )
+
+
+@rule(
+    "R-DO-02",
+    "dose",
+    "Dose above the clinic's cap",
+    hazard=H02,
+    source="CANMAT 2021; Andrade 2017 and 2019 (read); KADS (memory); caps confirmed by the clinic",
+)
+def cap(f: DoseFacts, s: Settings) -> Iterator[Say]:
+    per_kg = _per_kg(f)
+    if f.use == "pain" or per_kg is None:
+        return
+    flat = {"sublingual": s.cap_sl, "nasal": s.cap_nasal if f.drug == "ketamine" else None}
+    each = {"iv": s.cap_iv if f.drug == "ketamine" else s.esk_iv_cap, "im": s.cap_im, "sc": s.cap_sc, "oral": s.cap_po}
+    if f.route in each and per_kg > each[f.route] + 1e-9:
+        limit = each[f.route]
+        yield red(
+            f"{f.mg:g} mg is {per_kg:.2f} mg/kg {f.route.upper()}, above the cap of {limit:g} mg/kg: a second "
+            "prescriber signs.",
+            Clearance.SECOND,
+            mg_per_kg=round(per_kg, 3),
+            limit=limit,
+        )
+    elif flat.get(f.route) is not None and f.mg > flat[f.route] + 1e-9:
+        yield red(
+            f"{f.mg:g} mg {f.route}, above the cap of {flat[f.route]:g} mg: a second prescriber signs.",
+            Clearance.SECOND,
+            mg=f.mg,
+            limit=flat[f.route],
+        )
+
+
+@rule("R-DO-03", "dose", "Absolute alert", hazard=H02, source="assumed")
+def alert(f: DoseFacts, s: Settings) -> Iterator[Say]:
+    if f.route in ("iv", "im", "sc") and f.use == "mood" and f.mg > s.alert_mg:
+        yield red(
+            f"{f.mg:g} mg in one session, alert above {s.alert_mg:g} mg: a second prescriber signs.",
+            Clearance.SECOND,
+            mg=f.mg,
+            limit=s.alert_mg,
+        )
+
+
+@rule("R-DO-04", "dose", "Ceiling", hazard=H02, source="Andrade 2019 oral (read); others assumed")
+def ceiling(f: DoseFacts, s: Settings) -> Iterator[Say]:
+    if f.mg <= 0:
+        yield never(f"a dose of {f.mg:g} mg is not a dose.", mg=f.mg)
+    per_kg = _per_kg(f)
+    each = {"iv": s.ceiling_iv, "im": s.ceiling_im, "sc": s.ceiling_im, "oral": s.ceiling_po}
+    if f.use == "mood" and per_kg is not None and f.route in each and per_kg > each[f.route] + 1e-9:
+        yield never(
+            f"{per_kg:.2f} mg/kg {f.route.upper()} is above {each[f.route]:g} mg/kg, the ceiling here. Check the "
+            "unit and the decimal point.",
+            mg_per_kg=round(per_kg, 3),
+            limit=each[f.route],
+        )
+    if f.use == "mood" and f.drug == "ketamine" and f.route in ("nasal", "sublingual") and f.mg > s.ceiling_flat:
+        yield never(
+            f"{f.mg:g} mg {f.route} is above {s.ceiling_flat:g} mg, the ceiling here.", mg=f.mg, limit=s.ceiling_flat
+        )
+
+
+@rule("R-DO-05", "dose", "Pain infusion rate", hazard=H02, source="ASRA 2018 chronic pain (read)")
+def pain_rate(f: DoseFacts, s: Settings) -> Iterator[Say]:
+    if f.use != "pain" or not f.weight or not f.duration_min:
+        return
+    rate = (f.mg - f.bolus_mg) / f.weight / (f.duration_min / 60)
+    if rate > s.pain_rate_ceiling + 1e-9:
+        yield never(
+            f"{rate:.2f} mg/kg/h is above {s.pain_rate_ceiling:g}, the ceiling here.",
+            rate=round(rate, 3),
+            limit=s.pain_rate_ceiling,
+        )
+    elif rate > s.pain_rate_cap + 1e-9:
+        yield red(
+            f"{rate:.2f} mg/kg/h is above {s.pain_rate_cap:g}: a second prescriber signs.",
+            Clearance.SECOND,
+            rate=round(rate, 3),
+            limit=s.pain_rate_cap,
+        )
+
+
+@rule("R-DO-06", "dose", "Pain bolus", hazard=H02, source="ASRA 2018 chronic pain (read)")
+def pain_bolus(f: DoseFacts, s: Settings) -> Iterator[Say]:
+    if f.weight and f.bolus_mg / f.weight > s.pain_bolus_cap + 1e-9:
+        yield red(
+            f"bolus {f.bolus_mg / f.weight:.2f} mg/kg is above {s.pain_bolus_cap:g}: a second prescriber signs.",
+            Clearance.SECOND,
+            mg_per_kg=round(f.bolus_mg / f.weight, 3),
+            limit=s.pain_bolus_cap,
+        )
+
+
+@rule("R-DO-07", "dose", "Esketamine devices", hazard=H02, source="Spravato US label; EU and UK labels (read)")
+def devices(f: DoseFacts, s: Settings) -> Iterator[Say]:
+    if f.drug != "esketamine" or f.route != "nasal":
+        return
+    if f.mg not in (28, 56, 84):
+        yield never(f"{f.mg:g} mg is none of 28, 56, 84 mg (1, 2, 3 devices).", mg=f.mg)
+        return
+    eu_old = bool(s.eu_label) and f.age is not None and f.age >= 65
+    if f.mg == 28 and not eu_old:
+        yield red("28 mg is no labelled dose here (EU and UK: from 65 years).", Clearance.PRESCRIBER, mg=f.mg)
+    if eu_old and f.first_of_course and f.mg != 28:
+        yield red(
+            f"from 65 years the first dose is 28 mg on this label, not {f.mg:g} mg.", Clearance.PRESCRIBER, mg=f.mg
+        )
+
+
+@rule(
+    "R-DO-08", "dose", "Weight basis from BMI 30", hazard=H02, source="APA 2017 (memory); later data against it (read)"
+)
+def basis(f: DoseFacts, s: Settings) -> Iterator[Say]:
+    if f.bmi is not None and f.bmi >= s.bmi_basis and not f.basis_chosen:
+        yield red(
+            f"BMI {f.bmi:.1f} kg/m2, from {s.bmi_basis:g} the prescriber picks actual, ideal or adjusted weight.",
+            Clearance.NEVER,
+            bmi=f.bmi,
+            limit=s.bmi_basis,
+        )
+
+
+@rule("R-DO-09", "dose", "Infusion time", hazard=H02, source="Andrade 2017: 2 to 100 min (read)")
+def duration(f: DoseFacts, s: Settings) -> Iterator[Say]:
+    if f.route != "iv" or f.use != "mood":
+        return
+    if f.duration_min < s.iv_shortest:
+        yield never(
+            f"{f.duration_min:g} min is faster than {s.iv_shortest:g} min.", min=f.duration_min, limit=s.iv_shortest
+        )
+    elif f.duration_min > s.iv_longest:
+        yield amber(
+            f"{f.duration_min:g} min is slower than {s.iv_longest:g} min.",
+            Clearance.PRESCRIBER,
+            min=f.duration_min,
+            limit=s.iv_longest,
+        )
+
+
+@rule("R-DO-10", "dose", "Dose creep", hazard="H-08 misuse", source="label: monitor abuse (read); 50 % assumed")
+def creep(f: DoseFacts, s: Settings) -> Iterator[Say]:
+    if f.first_mg and f.mg > f.first_mg * (1 + s.creep_percent / 100) + 1e-9:
+        yield amber(
+            f"{f.mg:g} mg is more than {s.creep_percent:g} % above the first dose of {f.first_mg:g} mg.",
+            Clearance.PRESCRIBER,
+            mg=f.mg,
+            first_mg=f.first_mg,
+        )
+
+
+def dose_findings(facts: DoseFacts, settings: Settings) -> tuple[Finding, ...]:
+    """Every finding on one planned dose, loudest first."""
+    return judge("dose", facts, settings)
