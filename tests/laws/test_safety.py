@@ -57,7 +57,7 @@ WELL = Candidate(
 )
 DOSE = DoseFacts("ketamine", "iv", 40, 80, 40)
 PAIN = DoseFacts("ketamine", "iv", 160, 80, 240, use="pain")
-ESK = DoseFacts("esketamine", "nasal", 56, 80)
+ESK = DoseFacts("esketamine", "intranasal", 56, 80)
 READY = GateFacts(
     evaluation_signed=True,
     consent_current=True,
@@ -81,7 +81,7 @@ READY = GateFacts(
     urine_days=10,
     room_ready=True,
 )
-NASAL = replace(READY, drug="esketamine", route="nasal", rems_enrolled=True)
+NASAL = replace(READY, drug="esketamine", route="intranasal", rems_enrolled=True)
 CALM = Vitals(10, sbp=125, dbp=78, hr=72, spo2=98, rr=14, moaas=5, dissociation=2)
 LIVE = LiveFacts(now=11, readings=(CALM,), baseline=Vitals(-5, sbp=120, dbp=75))
 LEAVE = LeaveFacts(
@@ -188,7 +188,7 @@ CASES = [
      answers("liver_moderate", liver_days=5), NOTHING),
     ("R-EL-07", "pregnancy test 29 or 28 days old", replace(WELL, can_be_pregnant=True, pregnancy_test_days=29), ASK,
      replace(WELL, can_be_pregnant=True, pregnancy_test_days=28), NOTHING),
-    ("R-EL-08", "one question not asked", replace(WELL, answers={k: False for k in list(CONDITIONS)[1:]}), ASK, WELL, NOTHING),
+    ("R-EL-08", "one question not asked", replace(WELL, answers=dict.fromkeys(list(CONDITIONS)[1:], False)), ASK, WELL, NOTHING),
     ("R-EL-09", "resting 141 or 140 systolic", replace(WELL, sbp=141), ASK, replace(WELL, sbp=140), NOTHING),
     ("R-EL-09", "resting 91 or 90 diastolic", replace(WELL, dbp=91), ASK, replace(WELL, dbp=90), NOTHING),
     ("R-EL-09", "resting heart rate 101 or 100", replace(WELL, hr=101), ASK, replace(WELL, hr=100), NOTHING),
@@ -213,7 +213,7 @@ CASES = [
             ("R-IX-15", "metoprolol", INFO),
         ]
     ],
-    ("R-IX-16", "nasal spray, nasal or intravenous", med("oxymetazoline", route="nasal"), ASK, med("oxymetazoline"), NOTHING),
+    ("R-IX-16", "nasal spray, nasal or intravenous", med("oxymetazoline", route="intranasal"), ASK, med("oxymetazoline"), NOTHING),
     ("R-IX-17", "unknown name or known antidepressant", med("zzzumab"), INFO, med("sertraline"), NOTHING),
     ("R-DO-01", "weight 8 or 7 days old", replace(DOSE, weight_age_days=8), NEVER, replace(DOSE, weight_age_days=7), NOTHING),
     ("R-DO-01", "no weight", replace(DOSE, weight=None), NEVER, DOSE, NOTHING),
@@ -223,8 +223,8 @@ CASES = [
     ("R-DO-02", "oral 2.6 or 2.5 mg/kg", replace(DOSE, route="oral", mg=208), SECOND, replace(DOSE, route="oral", mg=200), NOTHING),
     ("R-DO-02", "sublingual 101 or 100 mg", replace(DOSE, route="sublingual", mg=101), SECOND,
      replace(DOSE, route="sublingual", mg=100), NOTHING),
-    ("R-DO-02", "racemic nasal 101 or 100 mg", replace(DOSE, route="nasal", mg=101), SECOND,
-     replace(DOSE, route="nasal", mg=100), NOTHING),
+    ("R-DO-02", "racemic nasal 101 or 100 mg", replace(DOSE, route="intranasal", mg=101), SECOND,
+     replace(DOSE, route="intranasal", mg=100), NOTHING),
     ("R-DO-02", "IV esketamine 0.41 or 0.40 mg/kg", replace(DOSE, drug="esketamine", mg=32.8), SECOND,
      replace(DOSE, drug="esketamine", mg=32), NOTHING),
     ("R-DO-03", "101 or 100 mg", replace(DOSE, weight=120, mg=101), SECOND, replace(DOSE, weight=120, mg=100), NOTHING),
@@ -364,8 +364,8 @@ CASES = [
     ("R-DC-11", "driving not acknowledged", replace(LEAVE, no_driving_acknowledged=False), NEVER, LEAVE, NOTHING),
     ("R-DC-12", "nausea or none", replace(LEAVE, nausea_controlled=None), NEVER, LEAVE, NOTHING),
     ("R-DC-13", "vitals 16 or 15 min old", replace(LEAVE, vitals_minutes=16), NEVER, replace(LEAVE, vitals_minutes=15), NOTHING),
-    ("R-DC-14", "no pressure at 40 min, or one", replace(LEAVE, drug="esketamine", route="nasal"), ASK,
-     replace(LEAVE, drug="esketamine", route="nasal", bp_at_40=True), NOTHING),
+    ("R-DC-14", "no pressure at 40 min, or one", replace(LEAVE, drug="esketamine", route="intranasal"), ASK,
+     replace(LEAVE, drug="esketamine", route="intranasal", bp_at_40=True), NOTHING),
     ("R-DC-15", "running or ended", replace(LEAVE, drug_running=True), NEVER, LEAVE, NOTHING),
     ("R-DC-16", "a round unexplained or none", replace(LEAVE, slots_unexplained=1), NEVER, LEAVE, NOTHING),
     ("R-MD-01", "nobody on duty or a prescriber", replace(CREW, prescriber_on_duty=False), NEVER, CREW, NOTHING),
@@ -512,30 +512,30 @@ def test_late_vitals_call_the_charge_nurse_and_from_ten_minutes_the_prescriber()
 
 def test_rounds_are_due_ten_minutes_after_the_last_reading_and_fifteen_after_the_infusion():
     iv = rounds("ketamine", "iv", "mood", S)
-    assert iv.due(0, True, 5) == 10
-    assert iv.due(9, True, 5) == 19
-    assert iv.due(41, False, 5) == 56
-    assert iv.due(20, True, 5, sooner=5) == 25
+    assert iv.due(0, True, S) == 10
+    assert iv.due(9, True, S) == 19
+    assert iv.due(41, False, S) == 56
+    assert iv.due(20, True, S, sooner=5) == 25
     assert (iv.observe, iv.from_end) == (30, True)
 
 
 def test_rounds_of_an_injection_are_five_then_ten_then_fifteen_minutes():
     im = rounds("ketamine", "im", "mood", S)
-    assert [im.due(t, False, 5) for t in (0, 5, 10, 50, 60)] == [5, 10, 20, 60, 75]
+    assert [im.due(t, False, S) for t in (0, 5, 10, 50, 60)] == [5, 10, 20, 60, 75]
     assert (im.observe, im.from_end) == (90, False)
 
 
 def test_nasal_esketamine_needs_a_reading_near_forty_minutes():
-    nasal = rounds("esketamine", "nasal", "mood", S)
-    assert nasal.due(30, False, 5) == 40
-    assert nasal.due(36, False, 5) == 51
+    nasal = rounds("esketamine", "intranasal", "mood", S)
+    assert nasal.due(30, False, S) == 40
+    assert nasal.due(36, False, S) == 51
     assert nasal.observe == 120
 
 
 def test_an_mao_inhibitor_shortens_the_rounds_of_the_first_hour():
     tight = rounds("ketamine", "iv", "mood", S, maoi=True)
-    assert tight.due(0, True, 5) == 5
-    assert tight.due(60, True, 5) == 70
+    assert tight.due(0, True, S) == 5
+    assert tight.due(60, True, S) == 70
 
 
 def test_severity_orders_the_findings_loudest_first():

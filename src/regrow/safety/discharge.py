@@ -200,7 +200,7 @@ def fresh(f: LeaveFacts, s: Settings) -> Iterator[Say]:
     source="Spravato US label; REMS form (read)",
 )
 def forty(f: LeaveFacts, s: Settings) -> Iterator[Say]:
-    if f.drug == "esketamine" and f.route == "nasal" and not f.bp_at_40:
+    if f.drug == "esketamine" and f.route == "intranasal" and not f.bp_at_40:
         yield red("no blood pressure near 40 min is recorded: a prescriber writes why.", PRESCRIBER)
 
 

@@ -82,7 +82,7 @@ def pump_sheet(
 
 @dataclass(frozen=True)
 class DoseFacts:
-    """One planned dose. route: iv im sc oral sublingual nasal; use: mood or pain; mg of base; durations in min.
+    """One planned dose. route: iv im sc oral sublingual intranasal; use: mood or pain; mg of base; durations in min.
 
     `bolus_mg` is a loading bolus before a pain infusion; `basis` is actual, ideal, adjusted or "" (not chosen);
     `weight` is the actual weight, kg; `first_mg` the first dose of this course, None for the first.
@@ -137,7 +137,7 @@ def cap(f: DoseFacts, s: Settings) -> Iterator[Say]:
     per_kg = _per_kg(f)
     if f.use == "pain" or per_kg is None:
         return
-    flat = {"sublingual": s.cap_sl, "nasal": s.cap_nasal if f.drug == "ketamine" else None}
+    flat = {"sublingual": s.cap_sl, "intranasal": s.cap_nasal if f.drug == "ketamine" else None}
     each = {"iv": s.cap_iv if f.drug == "ketamine" else s.esk_iv_cap, "im": s.cap_im, "sc": s.cap_sc, "oral": s.cap_po}
     if f.route in each and per_kg > each[f.route] + 1e-9:
         limit = each[f.route]
@@ -181,7 +181,7 @@ def ceiling(f: DoseFacts, s: Settings) -> Iterator[Say]:
             mg_per_kg=round(per_kg, 3),
             limit=each[f.route],
         )
-    if f.use == "mood" and f.drug == "ketamine" and f.route in ("nasal", "sublingual") and f.mg > s.ceiling_flat:
+    if f.use == "mood" and f.drug == "ketamine" and f.route in ("intranasal", "sublingual") and f.mg > s.ceiling_flat:
         yield never(
             f"{f.mg:g} mg {f.route} is above {s.ceiling_flat:g} mg, the ceiling here.", mg=f.mg, limit=s.ceiling_flat
         )
@@ -220,7 +220,7 @@ def pain_bolus(f: DoseFacts, s: Settings) -> Iterator[Say]:
 
 @rule("R-DO-07", "dose", "Esketamine devices", hazard=H02, source="Spravato US label; EU and UK labels (read)")
 def devices(f: DoseFacts, s: Settings) -> Iterator[Say]:
-    if f.drug != "esketamine" or f.route != "nasal":
+    if f.drug != "esketamine" or f.route != "intranasal":
         return
     if f.mg not in (28, 56, 84):
         yield never(f"{f.mg:g} mg is none of 28, 56, 84 mg (1, 2, 3 devices).", mg=f.mg)

@@ -107,7 +107,7 @@ def escort(f: GateFacts, s: Settings) -> Iterator[Say]:
 
 @rule("R-GA-04", "gate", "Food", hazard=H_RESP, source="esketamine 2 h: LA DMH, Touchstone (read); 6 h: ASA (memory)")
 def solids(f: GateFacts, s: Settings) -> Iterator[Say]:
-    limit = s.nasal_food_hours if f.route == "nasal" else s.solids_hours
+    limit = s.nasal_food_hours if f.route == "intranasal" else s.solids_hours
     if f.route in ("oral", "sublingual"):
         return
     if f.solids_hours is None:
@@ -123,7 +123,7 @@ def solids(f: GateFacts, s: Settings) -> Iterator[Say]:
 
 @rule("R-GA-05", "gate", "Drink", hazard=H_RESP, source="esketamine 30 min: LA DMH (read); 2 h: ASA (memory)")
 def fluids(f: GateFacts, s: Settings) -> Iterator[Say]:
-    limit = s.nasal_fluid_minutes / 60 if f.route == "nasal" else s.fluids_hours
+    limit = s.nasal_fluid_minutes / 60 if f.route == "intranasal" else s.fluids_hours
     if f.route in ("oral", "sublingual"):
         return
     if f.fluids_hours is None:
@@ -195,7 +195,7 @@ def intoxicated(f: GateFacts, s: Settings) -> Iterator[Say]:
 
 @rule("R-GA-10", "gate", "Other nasal spray", hazard="H-02 a wrong dose", source="Touchstone; LA DMH (read)")
 def nasal(f: GateFacts, s: Settings) -> Iterator[Say]:
-    if f.route == "nasal":
+    if f.route == "intranasal":
         if f.nasal_hours is None:
             yield never("other nasal sprays were not asked for.")
         elif f.nasal_hours < s.nasal_spray_hours:
@@ -239,7 +239,7 @@ def identity(f: GateFacts, s: Settings) -> Iterator[Say]:
     "R-GA-14", "gate", "REMS enrolment", hazard="H-16 esketamine outside its programme", source="Spravato REMS (read)"
 )
 def rems(f: GateFacts, s: Settings) -> Iterator[Say]:
-    if f.drug == "esketamine" and f.route == "nasal" and not f.rems_enrolled:
+    if f.drug == "esketamine" and f.route == "intranasal" and not f.rems_enrolled:
         yield never("the person is not enrolled in the esketamine REMS.")
 
 

@@ -16,7 +16,7 @@ from regrow.safety.settings import Settings
 
 @dataclass(frozen=True)
 class MedicineFacts:
-    """The medicines as written, and what is planned: drug (ketamine, esketamine) and route (iv, im, nasal ...)."""
+    """The medicines as written, and what is planned: drug (ketamine, esketamine) and route (iv, im, intranasal ...)."""
 
     medicines: tuple[str, ...]
     drug: str = "ketamine"
@@ -95,7 +95,7 @@ for _each in TABLE:
     source="Touchstone; LA DMH (read)",
 )
 def nasal_spray(f: MedicineFacts, s: Settings) -> Iterator[Say]:
-    if f.route == "nasal":
+    if f.route == "intranasal":
         for medicine in f.medicines:
             if set(re.findall(r"[a-z]+", medicine.lower())) & set(NASAL.split()):
                 yield amber(

@@ -33,18 +33,18 @@ class Rounds:
                 return every
         return self.after
 
-    def due(self, last: float, running: bool, anchor_window: float, sooner: float | None = None) -> float:
+    def due(self, last: float, running: bool, settings: Settings, sooner: float | None = None) -> float:
         """Minute at which the next reading is due after one at `last`; `sooner` shortens the interval."""
         every = self.interval(last, running)
         when = last + (min(every, sooner) if sooner is not None else every)
-        ahead = [a for a in self.anchors if a > last + anchor_window]
+        ahead = [a for a in self.anchors if a > last + settings.anchor_window]
         return min([when, *ahead[:1]])
 
 
 def rounds(drug: str, route: str, use: str, settings: Settings, *, maoi: bool = False) -> Rounds:
-    """The watch for a route (iv im sc oral sublingual nasal) and use (mood, pain); tighter with an MAO inhibitor."""
+    """The watch for a route (iv im sc oral sublingual intranasal) and use (mood, pain); tighter with an MAO inhibitor."""
     s = settings
-    if route == "nasal":
+    if route == "intranasal":
         watch = Rounds(
             ((1e9, s.round_nasal),),
             s.round_nasal,
