@@ -42,7 +42,7 @@ class Rounds:
 
 
 def rounds(drug: str, route: str, use: str, settings: Settings, *, maoi: bool = False) -> Rounds:
-    """The watch for a route (iv im sc oral sublingual intranasal) and use (mood, pain); tighter with an MAO inhibitor."""
+    """The watch for a route and use (mood, pain); tighter with an MAO inhibitor."""
     s = settings
     if route == "intranasal":
         watch = Rounds(
