@@ -11,9 +11,11 @@ import pytest
 from regrow import mechanism
 from regrow.refusal import Refusal
 
-OUR_PARTS = ("receptor", "circuit", "plasticity", "mood")
-PLASMA = "var C_S has mg_per_L, C_R has mg_per_L, C_NK has mg_per_L, C_HNK has mg_per_L;"
-INTERFACE = {"C_S", "C_R", "C_NK", "C_HNK"}
+CORE = mechanism.CORE
+PLASMA = "var C_S has mg_per_L, C_R has mg_per_L, Cv_S has mg_per_L, C_NK has mg_per_L, C_HNK has mg_per_L;"
+INTERFACE = {"C_S", "C_R", "Cv_S", "C_NK", "C_HNK"}
+SPELLED = {"1": "dimensionless", "h": "hour", "1/h": "per_hour", "umol/L": "umol_per_L", "mg/umol": "mg_per_umol"}
+SPELLED |= {"mg/L": "mg_per_L", "L": "litre", "L/h": "L_per_hour", "mmHg": "mmHg", "1/min": "per_min"}
 OUTPUTS = ["Ce", "b_I", "b_S", "B_T", "G", "E", "B", "M", "P", "F", "n", "S", "density", "W", "w", "U", "X", "D"]
 
 
@@ -37,7 +39,7 @@ def mark_dimensionless(node: libsbml.ASTNode) -> None:
         mark_dimensionless(node.getChild(i))
 
 
-@pytest.fixture(scope="module", params=[OUR_PARTS, (*OUR_PARTS, "habenula")], ids=["core", "with habenula"])
+@pytest.fixture(scope="module", params=[CORE, (*CORE, "habenula")], ids=["core", "with habenula"])
 def document(request: pytest.FixtureRequest) -> libsbml.SBMLDocument:
     return sbml(request.param)
 
@@ -52,7 +54,7 @@ def test_the_text_is_consistent_and_its_units_balance_without_a_message(document
 
 def test_the_unit_check_notices_a_wrong_unit() -> None:
     antimony.clearPreviousLoads()
-    wrong = mechanism.text(modules=OUR_PARTS).replace("KD_I has umol_per_L", "KD_I has mg_per_L")
+    wrong = mechanism.text(modules=CORE).replace("KD_I has umol_per_L", "KD_I has mg_per_L")
     assert antimony.loadAntimonyString(wrong + "\n" + PLASMA) >= 0
     document = libsbml.readSBMLFromString(antimony.getSBMLString(antimony.getMainModuleName()))
     document.checkConsistency()
@@ -73,7 +75,7 @@ def test_every_output_that_readouts_use_is_there(document: libsbml.SBMLDocument)
 
 
 def test_every_parameter_of_the_file_is_used_in_the_text() -> None:
-    equations = re.sub("//.*", "", mechanism.text(modules=(*OUR_PARTS, "habenula")))
+    equations = re.sub("//.*", "", mechanism.text(modules=(*CORE, "habenula")))
     words = set(re.findall(r"[A-Za-z_]\w*", equations))
     of_events = {"X0"}
     assert set(mechanism.values()) - words == of_events
@@ -83,11 +85,16 @@ def test_every_parameter_of_the_file_is_used_in_the_text() -> None:
 def test_parameter_states_unit_status_source_and_meaning(name: str) -> None:
     parameter = mechanism.parameters()[name]
     assert parameter.status in ("measured", "calibrated", "assumed")
-    assert len(parameter.source) > 10
+    assert len(parameter.source) > 10 or parameter.source.removeprefix("as ") in mechanism.parameters()
     assert len(parameter.meaning) > 10
-    assert parameter.unit in ("1", "h", "1/h", "umol/L", "mg/umol")
     if parameter.spread is not None:
         assert (parameter.spread.omega > 0) != (parameter.spread.sd > 0)
+
+
+def test_the_unit_of_every_parameter_is_the_one_the_text_declares(document: libsbml.SBMLDocument) -> None:
+    declared = {p.getId(): p.getUnits() for p in document.getModel().getListOfParameters()}
+    stated = {n: SPELLED.get(p.unit, p.unit) for n, p in mechanism.parameters().items() if n in declared}
+    assert stated == {name: declared[name] for name in stated}
 
 
 @pytest.mark.parametrize("name", mechanism.parameters())

@@ -2,7 +2,7 @@
 
 The one thing to know: equations live in the `.ant` files and hold no values; values live in `parameters.toml` and hold
 no equations. `text` joins the files in the order of the causal chain, with a pharmacokinetic structure between the
-units and the receptor; the engine compiles what it returns.
+units and the receptor; the engine compiles what it returns. Switches and the intervention table are in `switches`.
 """
 
 from __future__ import annotations
@@ -78,9 +78,12 @@ def _read(name: str, folder: str) -> str:
 
 @cache
 def parameters() -> Mapping[str, Parameter]:
-    """Every parameter of the mechanism by name, in the order of the file."""
-    tables = tomllib.loads(files(__name__).joinpath("parameters.toml").read_text(encoding="utf-8"))
-    return MappingProxyType({name: _parameter(name, table) for name, table in tables.items()})
+    """Every parameter of the mechanism and of the body's effects by name, in the order of their files."""
+    rows = {}
+    for file in ("parameters.toml", "body.toml"):
+        tables = tomllib.loads(files(__name__).joinpath(file).read_text(encoding="utf-8"))
+        rows.update({name: _parameter(name, table) for name, table in tables.items()})
+    return MappingProxyType(rows)
 
 
 def _parameter(name: str, table: dict) -> Parameter:
