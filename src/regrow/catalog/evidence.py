@@ -10,14 +10,16 @@ to another after seeing its verdict.
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
+from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from regrow import catalog
 from regrow.catalog.notation import ALIASES, ANALYTES, BACKGROUNDS, CONDITIONS, MEASURES, amount, duration, rule, when
 from regrow.refusal import Refusal
 
@@ -38,7 +40,7 @@ def _known(names: tuple[str, ...], what: str):
         by_case = {name.lower(): name for name in names}
         if wanted.lower() in by_case:
             return by_case[wanted.lower()]
-        near = difflib.get_close_matches(wanted.lower(), by_case, n=1, cutoff=0)
+        near = get_close_matches(wanted.lower(), by_case, n=1, cutoff=0)
         raise ValueError(f"unknown {what}; the nearest is {by_case[near[0]]!r} (known: {', '.join(names)})")
 
     return AfterValidator(check)
@@ -48,7 +50,10 @@ def _parsed(parse):
     """A check that a text can be read by `parse`; the text itself stays, as written by the study's author."""
 
     def check(text: str) -> str:
-        parse(text)
+        try:
+            parse(text)
+        except Refusal as why:
+            raise ValueError(why.sentence) from None
         return text
 
     return AfterValidator(check)
@@ -384,25 +389,22 @@ def read(path: str | Path) -> Study:
     return parse(text, str(path))
 
 
-def folder() -> Path:
-    """Where the shelf's files lie."""
-    return Path(__file__).parent / "evidence"
-
-
 def ids() -> list[str]:
     """The ids of the shelf, in order."""
-    return sorted(path.stem for path in folder().glob("*.toml"))
+    return catalog.ids("evidence")
 
 
 def get(wanted: str) -> Study:
     """The study of that id or unique beginning of one.
 
-    Raises Refusal UNKNOWN-EVIDENCE naming the nearest id.
+    Refuses with UNKNOWN-EVIDENCE naming the nearest id, AMBIGUOUS-EVIDENCE, and EVIDENCE-FILE.
     """
-    known = ids()
-    found = [i for i in known if i == wanted] or [i for i in known if i.startswith(wanted)]
-    if len(found) == 1:
-        return read(folder() / f"{found[0]}.toml")
-    near = difflib.get_close_matches(wanted, known, n=1, cutoff=0)
-    way = f"it fits {', '.join(found)}; write more of it" if found else f"the nearest is {', '.join(near)}"
-    raise Refusal("UNKNOWN-EVIDENCE", f"evidence = {wanted!r}: no such study; {way}.", field="evidence", value=wanted)
+    return _read_once(path_of(wanted))
+
+
+def path_of(wanted: str) -> Path:
+    """Where the file of that id or unique beginning of one lies. Refuses as `get` does."""
+    return catalog.folder("evidence") / f"{catalog.find('evidence', wanted)}.toml"
+
+
+_read_once = lru_cache(maxsize=256)(read)

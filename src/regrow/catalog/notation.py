@@ -10,20 +10,9 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-HOURS = {"s": 1 / 3600, "min": 1 / 60, "h": 1.0, "d": 24.0, "wk": 168.0, "mo": 730.5, "y": 8766.0}
-_TIME_NAMES = {
-    "second": "s",
-    "sec": "s",
-    "minute": "min",
-    "hour": "h",
-    "hr": "h",
-    "day": "d",
-    "week": "wk",
-    "w": "wk",
-    "month": "mo",
-    "year": "y",
-}
-DOSE_UNITS = ("mg", "ug", "g", "mg/kg", "ug/kg", "mg/h", "mg/kg/h", "ug/kg/min", "mg/m2")
+from regrow.units import read, read_as
+
+DOSE_UNITS = ("mg", "mg/kg", "mg/h", "mg/kg/h")
 _NUMBER = r"[-+]?\d+(?:\.\d+)?"
 
 CONDITIONS = tuple(
@@ -90,21 +79,11 @@ class When:
 
 
 def duration(text: str) -> float:
-    """Hours of a duration such as "40 min", "24 h", "15 d", "4 weeks", "6 months" (a month is 30.44 days).
+    """Hours of a duration such as "40 min", "24 h", "15 d", "4 weeks", "6 months".
 
-    Raises ValueError, with what is wrong in it, when the number or its unit is missing.
+    Raises Refusal (a ValueError), with what is wrong in it, when the number or its unit is missing.
     """
-    found = re.fullmatch(rf"({_NUMBER})\s*([a-zA-Z]*)", text.strip())
-    if not found:
-        raise ValueError(f"{text!r} is not a time; write a number and a unit, such as '24 h' or '15 d'")
-    word = found[2]
-    singular = word.lower().removesuffix("s")
-    unit = word if word in HOURS else _TIME_NAMES.get(singular, singular or word)
-    if unit not in HOURS:
-        raise ValueError(
-            f"{text!r} has {'no unit' if not word else f'the unit {word!r}'}; write one of {', '.join(HOURS)}"
-        )
-    return float(found[1]) * HOURS[unit]
+    return read(text, "h", "time")
 
 
 def when(text: str) -> When:
@@ -119,16 +98,14 @@ def when(text: str) -> When:
 
 
 def amount(text: str) -> tuple[float, str]:
-    """Number and unit of a dose such as "0.5 mg/kg", "84 mg" or "22 mg/h" (a rate is multiplied by the duration)."""
-    found = re.fullmatch(rf"({_NUMBER})\s*(\S*)", text.strip())
-    unit = found[2].replace("µ", "u").replace("mcg", "ug") if found else ""
-    if not found or unit not in DOSE_UNITS:
-        raise ValueError(
-            f"{text!r} is not a dose; write a number and one of {', '.join(DOSE_UNITS)}, such as '0.5 mg/kg'"
-        )
-    if float(found[1]) < 0:
+    """Number and unit (one of DOSE_UNITS) of a dose such as "0.5 mg/kg", "84 mg" or the rate "41 ug/kg/min".
+
+    Raises Refusal (a ValueError) when the unit is missing or the number is below zero.
+    """
+    number, unit = read_as(text, DOSE_UNITS, "dose")
+    if number < 0:
         raise ValueError(f"{text!r} is below zero; a placebo's dose is '0 mg'")
-    return float(found[1]), unit
+    return number, unit
 
 
 @dataclass(frozen=True)
