@@ -23,3 +23,18 @@ class Refusal(ValueError):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.sentence}"
+
+
+class Failure(RuntimeError):
+    """Could not finish, though the input was good (a full disk, a solver that gave up): exit 1.
+
+    `code` and `sentence` as in `Refusal`; nothing half done is left behind.
+    """
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(code, sentence)
+        self.code = code
+        self.sentence = sentence
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.sentence}"
