@@ -148,11 +148,16 @@ class Dose:
     def _dosing_weight(self, weight_kg: Any, height_cm: Any, female: Any) -> Any:
         if self.weight == "actual":
             return weight_kg
-        if height_cm is None or female is None:
+        if height_cm is None or female is None or _any_missing(height_cm):
             sentence = f"height: not known, but the dose is per {self.weight} weight; give height and sex"
             raise Refusal("HEIGHT-MISSING", sentence, field="height")
         ideal = ideal_weight(height_cm, female)
         return ideal if self.weight == "ideal" else ideal + 0.4 * (weight_kg - ideal)
+
+
+def _any_missing(values: Any) -> bool:
+    missing = values != values  # nan is the only value that is not itself
+    return bool(missing.any()) if getattr(missing, "ndim", 0) else bool(missing)
 
 
 def ideal_weight(height_cm: Any, female: Any) -> Any:
