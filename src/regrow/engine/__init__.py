@@ -9,11 +9,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from regrow.engine.events import Bolus, Change, Event, Infusion, Jump
     from regrow.engine.model import Model, compile_model
+    from regrow.engine.run import Solution, solve
 
-_HOME = {"Model": "model", "compile_model": "model"}
+_HOME = {
+    "Bolus": "events",
+    "Change": "events",
+    "Event": "events",
+    "Infusion": "events",
+    "Jump": "events",
+    "Model": "model",
+    "compile_model": "model",
+    "Solution": "run",
+    "solve": "run",
+}
 
-__all__ = ["Model", "compile_model"]
+__all__ = ["Bolus", "Change", "Event", "Infusion", "Jump", "Model", "Solution", "compile_model", "solve"]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from regrow.engine import cache
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from regrow.engine.symbolic import Symbolic
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
     """What a model text says, ready to be solved.
 
@@ -33,6 +33,12 @@ class Model:
     units: dict[str, str]
     defaults: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Model) and other.key == self.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -48,10 +54,6 @@ class Model:
     def outputs(self) -> tuple[str, ...]:
         """Every state and every derived quantity: what `solve` can give back."""
         return tuple(self.program.outputs)
-
-    @cached_property
-    def _outputs(self) -> frozenset[str]:
-        return frozenset(self.program.outputs)
 
     @property
     def general(self) -> str | None:

@@ -32,7 +32,7 @@ UNITS = {
     "nmol": "1e-9 mole",
     "mmHg": "133.322387415 pascal",
     "cm": "1e-2 metre",
-    "time_unit": "hour",
+    "time_unit": "3600 second",
 }
 
 _UNDECLARED = {20702, 99505, 99506, 99508}  # libSBML: "units not declared, cannot be checked"
@@ -62,8 +62,7 @@ def to_sbml(text: str) -> str:
     if wrapped:
         source, shift = text, 0
     else:
-        own = set(re.findall(r"\bunit\s+(\w+)\s*=", text))
-        prelude = [f"unit {name} = {what};" for name, what in UNITS.items() if name not in own]
+        prelude = [f"unit {name} = {UNITS[name]};" for name in _units_left_open(text)]
         source, shift = "\n".join(["model *regrow()", *prelude, text, "end", ""]), len(prelude) + 1
     with _ANTIMONY:
         antimony.clearPreviousLoads()
@@ -72,6 +71,15 @@ def to_sbml(text: str) -> str:
             said = re.sub(r"line (\d+)", lambda m: f"line {int(m[1]) - shift}", said)
             raise Refusal("MODEL-TEXT", f"the model text cannot be read: {said}", field="model")
         return antimony.getSBMLString(antimony.getMainModuleName()) or ""
+
+
+def _units_left_open(text: str) -> list[str]:
+    """Names of `UNITS` that the text uses as units without defining them; others stay free for variables."""
+    code = re.sub(r"(//|#).*", "", text)
+    own = set(re.findall(r"\bunit\s+(\w+)\s*=", code))
+    said = re.findall(r"\bunit\s+\w+\s*=([^;\n]*)|\bhas\s+([^;,\n]*)", code)
+    used = {word for pair in said for part in pair for word in re.findall(r"[A-Za-z_]\w*", part)} | {"time_unit"}
+    return [name for name in UNITS if name in used and name not in own]
 
 
 def read(text: str) -> Equations:
@@ -97,7 +105,7 @@ def read(text: str) -> Equations:
     for k in range(model.getNumInitialAssignments()):
         start = model.getInitialAssignment(k)
         equations.initial[start.getSymbol()] = _expression(graph, start.getMath(), start.getSymbol())
-    written = dict(re.findall(r"\b(\w+)\s+has\s+([^;\n]+?)\s*(?:[;\n]|$)", re.sub(r"(//|#).*", "", text)))
+    written = dict(re.findall(r"\b(\w+)\s+has\s+([^;,\n]+?)\s*(?:[;,\n]|$)", re.sub(r"(//|#).*", "", text)))
     for item in (*_all(model.getListOfParameters()), *_all(model.getListOfCompartments())):
         name = item.getId()
         value = item.getValue() if hasattr(item, "isSetValue") else item.getSize()

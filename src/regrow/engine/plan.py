@@ -1,0 +1,266 @@
+"""From people and events to the arrays that a kernel runs on: constants, starting state, actions, grid.
+
+The one thing to know: a course is cut into epochs where a parameter changes (or a whole block jumps); within an
+epoch everything that depends on parameters alone is constant, is computed here once per person, and is the same for
+every printer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from regrow.engine.events import Bolus, Change, Event, Infusion, Jump
+from regrow.engine.grid import Grid, Pace, build
+from regrow.engine.lower import Program
+from regrow.engine.modes import Modes, decompose
+from regrow.engine.sections import Layout
+
+People = Mapping[str, float | np.ndarray]
+
+_EVALUATE = {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "neg": np.negative, "pow": np.power,
+    "sqrt": np.sqrt, "exp": np.exp, "log": np.log, "min": np.minimum, "max": np.maximum, "abs": np.absolute,
+    "lt": np.less, "le": np.less_equal, "eq": np.equal, "and": np.logical_and, "or": np.logical_or,
+    "not": np.logical_not, "select": np.where,
+}  # fmt: skip
+
+
+class Evaluator:
+    """Values of expressions over people, from the values of the names in them."""
+
+    def __init__(self, program: Program, names: Mapping[str, float | np.ndarray], n: int) -> None:
+        self.nodes = program.nodes
+        self.names = names
+        self.n = n
+        self.known: dict[int, np.ndarray] = {}
+
+    def __call__(self, e: int) -> np.ndarray:
+        """The value of expression `e`, shape (n,)."""
+        return np.broadcast_to(self._value(e), (self.n,)) if np.ndim(self._value(e)) < 2 else self._value(e)
+
+    def _value(self, e: int) -> np.ndarray:
+        if e not in self.known:
+            node = self.nodes[e]
+            if node[0] == "num":
+                value = np.float64(node[1])
+            elif node[0] == "sym":
+                value = np.asarray(self.names[node[1]])
+            else:
+                value = _EVALUATE[node[0]](*(self._value(k) for k in node[1:]))
+            self.known[e] = np.asarray(value)
+        return self.known[e]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """A stretch of time with constant parameters: events at `begin` happen in it, those at `end` only if `last`."""
+
+    begin: float
+    end: float
+    last: bool
+    events: tuple[Event, ...]
+    changes: tuple[Change, ...]  # all that hold in this epoch, in order
+    jumps: tuple[Jump, ...]  # of whole blocks, done to the state at `begin`, before the other events
+
+
+def epochs(program: Program, events: Sequence[Event], begin: float, end: float) -> list[Epoch]:
+    """The stretches of a course from `begin` to `end`."""
+    blocks = {s for item in program.items if item["kind"] in ("exact", "modes") and len(item["states"]) > 1
+              for s in item["states"]}  # fmt: skip
+    whole = [e for e in events if isinstance(e, Jump) and e.state in blocks]
+    cuts = {e.time for e in events if isinstance(e, Change)} | {e.time for e in whole}
+    edges = [begin, *sorted(t for t in cuts if begin < t <= end)]
+    out = []
+    for k, left in enumerate(edges):
+        last = k == len(edges) - 1
+        right = end if last else edges[k + 1]
+        inside = []
+        for event in events:
+            if isinstance(event, Change) or any(event is jump for jump in whole):
+                continue
+            if isinstance(event, Infusion):
+                if event.time < right and event.time + event.duration > left:
+                    inside.append(event)
+            elif left <= event.time < right or (last and event.time == right):
+                inside.append(event)
+        changes = tuple(e for e in events if isinstance(e, Change) and e.time <= left)
+        jumps = tuple(e for e in whole if e.time == left)
+        out.append(Epoch(left, right, last, tuple(inside), changes, jumps))
+    return out
+
+
+def breaks(epoch: Epoch) -> list[float]:
+    """The times in an epoch at which something begins, ends or jumps, its own begin among them."""
+    out = {epoch.begin}
+    for event in epoch.events:
+        edges = [event.time] if not isinstance(event, Infusion) else [event.time, event.time + event.duration]
+        out |= {t for t in edges if epoch.begin <= t <= epoch.end}
+    return sorted(out)
+
+
+def grid_of(epoch: Epoch, times: np.ndarray, pace: Pace) -> tuple[Grid, np.ndarray]:
+    """The grid of an epoch and which of `times` fall into it."""
+    inside = (times >= epoch.begin) & ((times <= epoch.end) if epoch.last else (times < epoch.end))
+    return build(breaks(epoch), epoch.end, times[inside], pace), inside
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """The modes of every linear block of the program for these people, and of the depots that feed them."""
+
+    modes: dict[int, Modes]
+    rest: dict[int, np.ndarray]
+    evaluate: Evaluator
+
+    @staticmethod
+    def of(program: Program, evaluate: Evaluator, needed: Sequence[int]) -> Blocks:
+        modes, rest = {}, {}
+        for k in needed:
+            item = program.items[k]
+            if item["kind"] in ("exact", "modes"):
+                modes[k] = decompose(np.array([[evaluate(e) for e in row] for row in item["matrix"]]))
+            if item["kind"] == "exact":
+                rest[k] = np.array([evaluate(e) for e in item["rest"]])
+        return Blocks(modes, rest, evaluate)
+
+    @property
+    def bad(self) -> np.ndarray:
+        """Which people have a block without real modes."""
+        out = np.zeros(self.evaluate.n, dtype=bool)
+        for modes in self.modes.values():
+            out |= modes.bad
+        return out
+
+    def constants(self, program: Program, layout: Layout) -> np.ndarray:
+        """The kernel's array `const`, shape (rows, n)."""
+        out = np.empty((len(layout.const), self.evaluate.n))
+        for key, row in layout.const.items():
+            match key:
+                case ("expr", e):
+                    out[row] = self.evaluate(e)
+                case ("pole", k, i):
+                    out[row] = self.modes[k].poles[i]
+                case ("right", k, s, i):
+                    out[row] = self.modes[k].right[s, i]
+                case ("left", k, i, s):
+                    out[row] = self.modes[k].left[i, s]
+                case ("feed", k, i, depot):
+                    out[row] = 0.0
+                    for s, state, e in program.items[k]["depots"]:
+                        if state == program.items[depot]["states"][0]:
+                            out[row] += self.modes[k].left[i, s] * self.evaluate(e)
+                case ("gain", k):
+                    pole = self.modes[k].poles[0]
+                    out[row] = np.divide(1.0, pole, out=np.zeros_like(pole), where=pole != 0)
+        return out
+
+
+class Actions:
+    """What happens to the kernel's state memory, by step: state := keep * state + add."""
+
+    def __init__(self, program: Program, layout: Layout, blocks: Blocks, epoch: Epoch) -> None:
+        self.program, self.layout, self.blocks, self.epoch = program, layout, blocks, epoch
+        self.n = blocks.evaluate.n
+        self.home = {s: (k, i) for k in layout.needed for i, s in enumerate(program.items[k]["states"])}
+
+    def start(self, x: np.ndarray) -> np.ndarray:
+        """The state memory that stands for states `x` (states, n) with the infusions under way at the begin."""
+        memory = np.zeros((len(self.layout.slot), self.n))
+        place = {s: k for k, s in enumerate(self.program.states)}
+        for key, row in self.layout.slot.items():
+            if key[0] == "state":
+                memory[row] = x[place[key[1]]]
+            elif key[0] == "mode":
+                left = self.blocks.modes[key[1]].left[key[2]]
+                states = self.program.items[key[1]]["states"]
+                memory[row] = sum(left[j] * x[place[s]] for j, s in enumerate(states))
+        for row, value in self._sources(self.epoch.begin):
+            memory[row] = value
+        return memory
+
+    def end(self, memory: np.ndarray) -> np.ndarray:
+        """States (states, n) of the state memory; those that were not computed are NaN."""
+        x = np.full((len(self.program.states), self.n), np.nan)
+        for k, s in enumerate(self.program.states):
+            if s not in self.home:
+                continue
+            item, i = self.home[s]
+            if ("state", s) in self.layout.slot:
+                x[k] = memory[self.layout.slot["state", s]]
+            else:
+                right = self.blocks.modes[item].right[i]
+                x[k] = sum(right[j] * memory[self.layout.slot["mode", item, j]] for j in range(len(right)))
+        return x
+
+    def _running(self, time: float) -> dict[str, np.ndarray]:
+        rates: dict[str, np.ndarray] = {}
+        for event in self.epoch.events:
+            if isinstance(event, Infusion) and event.time <= time < event.time + event.duration:
+                rate = np.asarray(event.amount) / event.duration
+                rates[event.state] = rates.get(event.state, 0.0) + rate
+        return rates
+
+    def _sources(self, time: float) -> list[tuple[int, np.ndarray]]:
+        """Rows and values of everything that runs in at a constant rate from `time` on."""
+        rates = self._running(time)
+        out = []
+        for key, row in self.layout.slot.items():
+            if key[0] == "rate":
+                out.append((row, np.broadcast_to(rates.get(key[1], 0.0), (self.n,))))
+            elif key[0] == "source":
+                k, i = key[1], key[2]
+                left = self.blocks.modes[k].left[i]
+                states = self.program.items[k]["states"]
+                out.append(
+                    (row, sum(left[j] * (self.blocks.rest[k][j] + rates.get(s, 0.0)) for j, s in enumerate(states)))
+                )
+        return out
+
+    def table(self, grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """(first action of each step, rows, keep (actions, n), add (actions, n))."""
+        todo: list[tuple[int, int, int, float | np.ndarray, float | np.ndarray]] = []  # step, order, row, keep, add
+        edges: set[tuple[float, str]] = set()
+        for order, event in enumerate(self.epoch.events):
+            if isinstance(event, Infusion):
+                for t in (event.time, event.time + event.duration):
+                    if self.epoch.begin < t <= self.epoch.end:
+                        edges.add((t, event.state))
+            elif not isinstance(event, Change) and event.state in self.home:
+                step = grid.first_of[event.time]
+                for row, keep, add in self._jump(event):
+                    todo.append((step, order, row, keep, add))
+        for t in sorted({t for t, _ in edges}):
+            touched = {self.home[s] for at, s in edges if at == t and s in self.home}
+            rows = {self.layout.slot["rate", s] for at, s in edges if ("rate", s) in self.layout.slot and at == t}
+            items = {k for k, _ in touched}
+            rows |= {row for key, row in self.layout.slot.items() if key[0] == "source" and key[1] in items}
+            for row, value in self._sources(t):
+                if row in rows:
+                    todo.append((grid.first_of[t], len(self.epoch.events), row, 0.0, value))
+        todo.sort(key=lambda action: action[:2])
+        first = np.searchsorted([a[0] for a in todo], np.arange(len(grid.time) + 1)).astype(np.int64)
+        keep, add = np.empty((len(todo), self.n)), np.empty((len(todo), self.n))
+        for k, action in enumerate(todo):
+            keep[k], add[k] = action[3], action[4]
+        return first, np.array([a[2] for a in todo], dtype=np.int64), keep, add
+
+    def _jump(self, event: Bolus | Jump) -> list[tuple[int, float | np.ndarray, float | np.ndarray]]:
+        keep = event.keep if isinstance(event, Jump) else 1.0
+        amount = event.add if isinstance(event, Jump) else event.amount
+        k, i = self.home[event.state]
+        if ("state", event.state) in self.layout.slot:
+            return [(self.layout.slot["state", event.state], keep, amount)]
+        left = self.blocks.modes[k].left
+        return [(self.layout.slot["mode", k, j], keep, left[j, i] * amount) for j in range(len(left))]
+
+
+def leap(x: np.ndarray, jumps: Sequence[Jump], states: Sequence[str]) -> np.ndarray:
+    """States after jumps of whole blocks."""
+    for jump in jumps:
+        x = x.copy()
+        k = states.index(jump.state)
+        x[k] = jump.keep * x[k] + jump.add
+    return x

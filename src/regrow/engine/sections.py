@@ -1,0 +1,361 @@
+"""The kernel, written once: what is computed per length of step, per step and per output, for any printer.
+
+The one thing to know: this module never touches a number. It walks the lowered program and tells a *printer*
+(`numpy_printer`, `llvm_printer`, `c_printer`) to load, combine and store values; a value may be *wide*, that is
+known at the three nodes of a step. The order below is the order of the kernel:
+
+    table    once per length of step: the exponentials of the exact blocks
+    act      at each event: state := keep * state + add
+    nodes    the exact blocks at the three nodes of the step
+    cascade  each further state by Radau IIA, in the order of the program; a feedback loop several times
+    out      outputs inside the step, from exact formulas and the collocation polynomial
+    update   the values at the last node become the start of the next step
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from regrow.engine.expression import Graph
+from regrow.engine.grid import NODES, WEIGHTS
+from regrow.engine.lower import Item, Program
+
+Value = Any  # a printer's handle: one value per person, or wide (one per person and node)
+Index = Any  # a printer's handle of a loop counter
+
+
+class Printer(Protocol):
+    """What a target language must be able to say. Arrays hold one row per slot and one column per person."""
+
+    def number(self, value: float) -> Value: ...
+    def scalar(self, array: str, index: Index) -> Value: ...
+    def load(self, array: str, slot: int, index: Index = None, *, wide: bool = False) -> Value: ...
+    def store(self, array: str, slot: int, value: Value, index: Index = None, *, wide: bool = False) -> None: ...
+    def op(self, kind: str, *arguments: Value) -> Value: ...
+    def pick(self, value: Value, node: int) -> Value: ...
+    def join(self, values: Iterable[Value]) -> Value: ...
+    def loop(self, over: str, index: Index = None) -> AbstractContextManager[Index]: ...
+    def act(self, index: Index) -> None: ...
+
+
+@dataclass
+class Layout:
+    """Which row of which array holds what; found while the kernel is written.
+
+    Keys of `const`: ("expr", e) | ("pole", item, mode) | ("right", item, row, mode) | ("left", item, mode, row) |
+    ("feed", item, mode, depot item) | ("gain", item). Keys of `slot`: ("state", name) | ("mode", item, mode) |
+    ("source", item, mode) | ("rate", name). Items are places in `Program.items`.
+    """
+
+    outputs: tuple[str, ...]
+    needed: tuple[int, ...]
+    const: dict[tuple, int] = field(default_factory=dict)
+    slot: dict[tuple, int] = field(default_factory=dict)
+    table: dict[tuple, int] = field(default_factory=dict)
+
+    @staticmethod
+    def row(rows: dict[tuple, int], key: tuple) -> int:
+        return rows.setdefault(key, len(rows))
+
+
+def needed_items(program: Program, outputs: Iterable[str]) -> tuple[int, ...]:
+    """Places of the items that the outputs depend on, in order."""
+    graph = Graph(program.nodes)
+    home = {s: k for k, item in enumerate(program.items) for s in item["states"]}
+    found: set[int] = set()
+    todo = [program.outputs[name] for name in outputs]
+    while todo:
+        for name in graph.symbols(todo.pop()):
+            if name in home and home[name] not in found:
+                found.add(home[name])
+                todo += [program.rates[s] for s in program.items[home[name]]["states"]]
+    return tuple(sorted(found))
+
+
+class Sections:
+    """Writes the kernel of `program` for `outputs` through `printer`; `layout` is complete afterwards."""
+
+    def __init__(
+        self,
+        program: Program,
+        outputs: tuple[str, ...],
+        needed: tuple[int, ...],
+        infused: frozenset[str],
+        sweeps: int,
+        printer: Printer,
+    ) -> None:
+        self.program = program
+        self.graph = Graph(program.nodes)
+        self.layout = Layout(outputs, needed)
+        self.infused = infused
+        self.sweeps = sweeps
+        self.p = printer
+        self.items: list[tuple[int, Item]] = [(k, program.items[k]) for k in needed]
+        self.home = {item["states"][0]: k for k, item in self.items if item["kind"] == "exact"}
+        self.moving = frozenset(program.states) | {"time"}
+        self._symbols: dict[int, frozenset[str]] = {}
+        for k, item in self.items:  # state memory first, so that its rows do not depend on the outputs
+            self._reserve(k, item)
+
+    def _reserve(self, k: int, item: Item) -> None:
+        for i, s in enumerate(item["states"]):
+            if item["kind"] in ("exact", "modes"):
+                self._slot("mode", k, i)
+            else:
+                self._slot("state", s)
+            if item["kind"] == "exact":
+                self._slot("source", k, i)
+            elif s in self.infused:
+                self._slot("rate", s)
+
+    # -- small words ------------------------------------------------------------------------------------------
+
+    def _slot(self, *key: Any) -> int:
+        return Layout.row(self.layout.slot, key)
+
+    def _const(self, *key: Any) -> Value:
+        return self.p.load("const", Layout.row(self.layout.const, key))
+
+    def _state(self, *key: Any) -> Value:
+        return self.p.load("state", self._slot(*key))
+
+    def _sum(self, terms: Iterable[Value | None]) -> Value:
+        total = None
+        for term in terms:
+            if term is not None:
+                total = term if total is None else self.p.op("add", total, term)
+        return self.p.number(0.0) if total is None else total
+
+    def _symbols_of(self, e: int) -> frozenset[str]:
+        if e not in self._symbols:
+            self._symbols[e] = self.graph.symbols(e)
+        return self._symbols[e]
+
+    def _eval(self, e: int, known: dict[Any, Value]) -> Value:
+        """The value of expression `e`; `known` holds the states by name and what was computed before by number."""
+        if e in known:
+            return known[e]
+        node = self.graph.nodes[e]
+        if node[0] == "num":
+            return self.p.number(node[1])
+        if node[0] == "sym" and node[1] in self.moving:
+            return known[node[1]]
+        if not self._symbols_of(e) & self.moving:
+            value = self._const("expr", e)
+        else:
+            value = self.p.op(node[0], *(self._eval(k, known) for k in node[1:]))
+        known[e] = value
+        return value
+
+    # -- sections ---------------------------------------------------------------------------------------------
+
+    def write(self) -> Layout:
+        """Writes the whole kernel and returns where everything lies."""
+        p = self.p
+        with p.loop("lengths") as k:
+            h = p.scalar("lengths", k)
+            for key, value in self._exponentials(h).items():
+                p.store("table", Layout.row(self.layout.table, key), value, k, wide=True)
+        with p.loop("steps") as step:
+            with p.loop("actions", step) as action:
+                p.act(action)
+            h = p.scalar("h", step)
+            start, nodes = self._step(step, h)
+            with p.loop("outs", step) as out:
+                self._out(out, start, nodes)
+            for key, value in nodes.items():
+                if isinstance(key, tuple):
+                    p.store("state", self._slot(*key), p.pick(value, 2))
+        return self.layout
+
+    def _exact(self) -> list[tuple[int, Item]]:
+        return [(k, item) for k, item in self.items if item["kind"] == "exact"]
+
+    def _exponentials(self, h: Value, *, wide: bool = True) -> dict[tuple, Value]:
+        """What the exact blocks need of a time span: decay exp(-p t), fill (1 - decay) / p, cross of two poles.
+
+        cross = (exp(-p t) - exp(-d t)) / (d - p) is what a depot with pole d leaves in a mode with pole p; near
+        equal poles it is taken from a series, so that no digits are lost.
+        """
+        p = self.p
+        t = p.join([p.op("mul", h, p.number(c)) for c in NODES]) if wide else h
+        out: dict[tuple, Value] = {}
+        for k, item in self._exact():
+            for i in range(len(item["states"])):
+                z = p.op("mul", self._const("pole", k, i), t)
+                decay = p.op("exp", p.op("neg", z))
+                out["decay", k, i] = decay
+                plain = p.op("div", p.op("sub", p.number(1.0), decay), self._const("pole", k, i))
+                out["fill", k, i] = self._near_zero(z, t, plain)
+            for i, depot in self._feeds(k, item):
+                own, other = self._const("pole", k, i), self._const("pole", depot, 0)
+                slow = p.op("lt", own, other)
+                first = p.op("select", slow, out["decay", k, i], out["decay", depot, 0])
+                second = p.op("select", slow, out["decay", depot, 0], out["decay", k, i])
+                apart = p.op("abs", p.op("sub", own, other))
+                plain = p.op("div", p.op("sub", first, second), apart)
+                out["cross", k, i, depot] = self._near_zero(p.op("mul", apart, t), p.op("mul", first, t), plain)
+        return out
+
+    def _near_zero(self, z: Value, scale: Value, plain: Value) -> Value:
+        """scale * (1 - exp(-z)) / z by its series for |z| < 1/4, else `plain`, which is the same written out."""
+        p = self.p
+        series = p.number(1.0)
+        for m in range(13, 1, -1):
+            series = p.op("sub", p.number(1.0), p.op("mul", p.op("mul", z, p.number(1.0 / m)), series))
+        near = p.op("lt", p.op("mul", z, z), p.number(0.0625))
+        return p.op("select", near, p.op("mul", scale, series), plain)
+
+    def _feeds(self, k: int, item: Item) -> list[tuple[int, int]]:
+        """Pairs (mode, depot item) of an exact block."""
+        depots = sorted({self.home[d] for _, d, _ in item["depots"]})
+        return [(i, d) for d in depots for i in range(len(item["states"]))]
+
+    def _propagate(self, start: dict[Any, Value], e: dict[tuple, Value], known: dict[Any, Value]) -> None:
+        """Exact blocks after the span of the exponentials `e`: modes and states into `known`."""
+        p = self.p
+        for k, item in self._exact():
+            size = len(item["states"])
+            for i in range(size):
+                source = start["source", k, i]
+                crossing = []
+                for mode, depot in self._feeds(k, item):
+                    if mode != i:
+                        continue
+                    feed = self._const("feed", k, i, depot)
+                    level = p.op("mul", start["source", depot, 0], self._const("gain", depot))
+                    source = p.op("add", source, p.op("mul", feed, level))
+                    above = p.op("mul", feed, p.op("sub", start["mode", depot, 0], level))
+                    crossing.append(p.op("mul", above, e["cross", k, i, depot]))
+                known["mode", k, i] = self._sum(
+                    [
+                        p.op("mul", start["mode", k, i], e["decay", k, i]),
+                        p.op("mul", source, e["fill", k, i]),
+                        *crossing,
+                    ]
+                )
+            self._from_modes(k, item, known)
+
+    def _from_modes(self, k: int, item: Item, known: dict[Any, Value]) -> None:
+        size = len(item["states"])
+        for row, s in enumerate(item["states"]):
+            if size == 1:
+                known[s] = known["mode", k, 0]
+            else:
+                known[s] = self._sum(
+                    self.p.op("mul", self._const("right", k, row, i), known["mode", k, i]) for i in range(size)
+                )
+
+    def _step(self, step: Index, h: Value) -> tuple[dict[Any, Value], dict[Any, Value]]:
+        p = self.p
+        start: dict[Any, Value] = {key: p.load("state", row) for key, row in self.layout.slot.items()}
+        table: dict[tuple, Value] = {}
+        if self._exact():
+            kind = p.scalar("kind", step)
+            for key, row in self.layout.table.items():
+                table[key] = p.load("table", row, kind, wide=True)
+        nodes: dict[Any, Value] = {}
+        if any("time" in self._symbols_of(self.program.rates[s]) for _, item in self.items for s in item["states"]):
+            t = p.scalar("time", step)
+            nodes["time"] = p.join([p.op("add", t, p.op("mul", h, p.number(c))) for c in NODES])
+        self._propagate(start, table, nodes)
+        for k, item in self.items:
+            if item["kind"] == "modes":
+                self._modes(k, item, h, start, nodes)
+            elif item["kind"] == "state":
+                (s,) = item["states"]
+                self._one(s, item, h, start, nodes)
+            elif item["kind"] == "loop":
+                self._loop(item, h, start, nodes)
+        return start, nodes
+
+    def _modes(self, k: int, item: Item, h: Value, start: dict[Any, Value], nodes: dict[Any, Value]) -> None:
+        p = self.p
+        feeding = []
+        for s, e in zip(item["states"], item["rest"], strict=True):
+            fed = None if self.graph.value(e) == 0 else self._eval(e, nodes)
+            if s in self.infused:
+                fed = start["rate", s] if fed is None else p.op("add", fed, start["rate", s])
+            feeding.append(fed)
+        for i in range(len(item["states"])):
+            a = self._sum(
+                None if fed is None else p.op("mul", self._const("left", k, i, row), fed)
+                for row, fed in enumerate(feeding)
+            )
+            nodes["mode", k, i] = self._radau(h, start["mode", k, i], a, self._const("pole", k, i))
+        self._from_modes(k, item, nodes)
+
+    def _one(self, s: str, item: Item, h: Value, start: dict[Any, Value], nodes: dict[Any, Value]) -> None:
+        a = self._eval(item["a"][s], nodes)
+        if s in self.infused:
+            a = self.p.op("add", a, start["rate", s])
+        b = None if self.graph.value(item["b"][s]) == 0 else self._eval(item["b"][s], nodes)
+        nodes[s] = nodes["state", s] = self._radau(h, start["state", s], a, b)
+
+    def _loop(self, item: Item, h: Value, start: dict[Any, Value], nodes: dict[Any, Value]) -> None:
+        """The states of a loop in order, `sweeps` times; at first the cut states stand still."""
+        members = set(item["states"])
+        for s in item["cut"]:
+            nodes[s] = start["state", s]
+        for _ in range(self.sweeps):
+            for s in item["states"]:
+                self._one(s, item, h, start, nodes)
+                for e in [e for e in nodes if isinstance(e, int) and s in self._symbols_of(e)]:
+                    del nodes[e]
+        for e in [e for e in nodes if isinstance(e, int) and self._symbols_of(e) & members]:
+            del nodes[e]
+
+    def _radau(self, h: Value, x: Value, a: Value, b: Value | None) -> Value:
+        """x at the nodes for x' = a - b x: (1 + h A b) X = x + h A a, by elimination; h b >= 0 needs no pivot."""
+        p = self.p
+        m, n = p.op, p.number
+        ha = [p.pick(p.op("mul", h, a), j) for j in range(3)]
+        right = [self._sum([x, *(m("mul", n(WEIGHTS[j][k]), ha[k]) for k in range(3))]) for j in range(3)]
+        if b is None:
+            return p.join(right)
+        hb = [p.pick(p.op("mul", h, b), j) for j in range(3)]
+        M = [[m("mul", n(WEIGHTS[j][k]), hb[k]) for k in range(3)] for j in range(3)]
+        for j in range(3):
+            M[j][j] = m("add", n(1.0), M[j][j])
+        down = [m("div", n(1.0), M[0][0])]
+        for j in (1, 2):
+            factor = m("mul", M[j][0], down[0])
+            for k in (1, 2):
+                M[j][k] = m("sub", M[j][k], m("mul", factor, M[0][k]))
+            right[j] = m("sub", right[j], m("mul", factor, right[0]))
+        down.append(m("div", n(1.0), M[1][1]))
+        factor = m("mul", M[2][1], down[1])
+        last = m("sub", M[2][2], m("mul", factor, M[1][2]))
+        x2 = m("div", m("sub", right[2], m("mul", factor, right[1])), last)
+        x1 = m("mul", m("sub", right[1], m("mul", M[1][2], x2)), down[1])
+        x0 = m("mul", m("sub", m("sub", right[0], m("mul", M[0][1], x1)), m("mul", M[0][2], x2)), down[0])
+        return p.join([x0, x1, x2])
+
+    def _out(self, out: Index, start: dict[Any, Value], nodes: dict[Any, Value]) -> None:
+        p = self.p
+        wanted = [self.program.outputs[name] for name in self.layout.outputs]
+        names = frozenset().union(*(self._symbols_of(e) for e in wanted))
+        point: dict[Any, Value] = {}
+        if "time" in names:
+            point["time"] = p.scalar("out_time", out)
+        direct = {s for _, item in self._exact() for s in item["states"]}
+        if names & direct:
+            self._propagate(start, self._exponentials(p.scalar("out_span", out), wide=False), point)
+        weights = [p.scalar(f"basis{j}", out) for j in range(4)] if names - direct - {"time"} else []
+        for k, item in self.items:
+            if item["kind"] == "exact" or not names & set(item["states"]):
+                continue
+            modal = item["kind"] == "modes"
+            for i, s in enumerate(item["states"]):
+                key = ("mode", k, i) if modal else ("state", s)
+                values = [start[key], *(p.pick(nodes[key], j) for j in range(3))]
+                point[key] = self._sum(p.op("mul", w, v) for w, v in zip(weights, values, strict=True))
+                if not modal:
+                    point[s] = point[key]
+            if modal:
+                self._from_modes(k, item, point)
+        for row, e in enumerate(wanted):
+            p.store("out", row, self._eval(e, point), out)
