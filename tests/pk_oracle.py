@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 from scipy.linalg import expm
@@ -79,11 +80,16 @@ class Linear:
         given = np.zeros(len(self.states))
         for _, state, amount, _ in inputs:
             given[self.states.index(state)] += np.asarray(amount).flat[person]
-        return float(-self.outputs[output] @ np.linalg.solve(self.rates, given))
+        return float(-self.outputs[output] @ np.linalg.lstsq(self.rates, given, rcond=None)[0])
 
 
 def shelf(model: str, *, weight_kg: float = 70.0, age_y: float = 40.0, effects: Sequence[str] = ()) -> Linear:
     """The model of the shelf for one typical person."""
+    return _shelf(model, weight_kg, age_y, tuple(effects))
+
+
+@lru_cache(maxsize=256)
+def _shelf(model: str, weight_kg: float, age_y: float, effects: tuple[str, ...]) -> Linear:
     values = models.parameters(model, weight_kg=weight_kg, age_y=age_y, female=False, effects=effects)
     return Linear(models.text(model), {name: value[0] for name, value in values.items()})
 
@@ -99,9 +105,8 @@ def course(
     weight_kg: float = 70.0,
     age_y: float = 40.0,
     effects: Sequence[str] = (),
-    devices: int | None = None,
 ) -> dict[str, np.ndarray]:
     """One dose at time 0 of the shelf's model in one typical person: every output at `times` (h), in mg and mg/L."""
     own = models.parameters(model, weight_kg=weight_kg, age_y=age_y, female=False, effects=effects)
-    given = models.inputs(model, drug, route, mg, 0.0, over_h, individual=own, devices=devices)
+    given = models.inputs(model, drug, route, mg, 0.0, over_h, individual=own)
     return shelf(model, weight_kg=weight_kg, age_y=age_y, effects=effects).run(given, times)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from regrow import units
@@ -79,7 +78,8 @@ class Drug(_Row):
     """One drug. `shares` splits a dose into the enantiomers, `salts` are mg of salt per mg of base.
 
     `model` names the drug's own pharmacokinetic model where the ketamine shelf does not hold for it; `sets` gives
-    parameters of the mechanism their value under this drug (as a switch does).
+    parameters of the mechanism their value under this drug (as a switch does). `unknown` lists read-outs that have no
+    number under this drug: null, never zero.
     """
 
     id: str
@@ -90,6 +90,7 @@ class Drug(_Row):
     strengths_mg_ml: tuple[float, ...] = ()
     model: str | None = None
     sets: dict[str, float] = {}
+    unknown: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     source: str
     confidence: Confidence
@@ -97,7 +98,7 @@ class Drug(_Row):
 
     @model_validator(mode="after")
     def _whole(self) -> Drug:
-        if self.shares and not np.isclose(sum(self.shares.values()), 1.0):
+        if self.shares and abs(sum(self.shares.values()) - 1.0) > 1e-9:
             raise ValueError("the enantiomer shares must add up to 1")
         if self.salts.get("base") != 1.0:
             raise ValueError("salts must hold base = 1.0")
@@ -139,20 +140,6 @@ def volumes_ml(drug: str | Drug, mg: float) -> dict[float, float]:
     return {strength: mg / strength for strength in get(drug).strengths_mg_ml}
 
 
-def refuse_above_ceiling(drug: str | Drug, by: str, mg: float | np.ndarray, weight_kg: float | np.ndarray) -> None:
-    """Nothing, or a refusal DOSE-CEILING where mg of base per kg body weight is above the physical limit of the route.
-
-    Also DOSE-NEGATIVE for a dose below zero or not a number. The ceilings are assumed and far above any clinic's cap.
-    """
-    limit = route(drug, by).ceiling_mg_kg
-    doses = np.atleast_1d(np.asarray(mg, float))
-    if not (np.isfinite(doses) & (doses >= 0)).all():
-        bad = float(doses[~(np.isfinite(doses) & (doses >= 0))][0])
-        sentence = f"dose: {bad:g} mg is not a dose; state zero or a positive number of mg"
-        raise Refusal("DOSE-NEGATIVE", sentence, field="dose", value=bad)
-    worst = float(np.max(doses / weight_kg))
-    if worst > limit * (1 + 1e-12):
-        sentence = (
-            f"dose: {worst:g} mg/kg of {get(drug).id} by route {by} is above the limit of {limit:g} mg/kg; lower it"
-        )
-        raise Refusal("DOSE-CEILING", sentence, field="dose", value=worst)
+def ceilings(drug: str | Drug) -> dict[str, float]:
+    """The physical ceiling of each route in mg of base per kg (assumed, far above any clinic's cap): above it, refuse."""
+    return {str(name): given.ceiling_mg_kg for name, given in get(drug).routes.items()}

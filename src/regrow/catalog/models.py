@@ -131,7 +131,7 @@ class Model(_Row):
     records: tuple[str, ...] = ()
     why: str
     band: bool = True
-    missing: tuple[Literal["norketamine", "hnk", "arterial", "venous", "R-ketamine"], ...]
+    missing: tuple[Literal["norketamine", "hnk", "arterial", "venous"], ...]
     errata: tuple[str, ...] = ()
     allometry: Allometry
     people: People
@@ -348,45 +348,41 @@ def inputs(
     start_h: float,
     duration_h: float = 0.0,
     *,
-    devices: int | None = None,
+    device: int = 0,
     individual: Mapping[str, np.ndarray] | None = None,
 ) -> list[Input]:
     """The dose as (time h, state, mg of base per person, duration h) tuples; duration 0 is a bolus into that state.
 
-    mg: base, a number or (n,). `duration_h` is the infusion's length (iv only, else DOSE-DURATION). Sprays: one set of
-    tuples per device, `devices` of equal dose or as many as hold `mg`. `individual` (from `parameters`) gives each
-    person's own shares; without it the typical ones serve. A drug without inputs (placebo) gives an empty list.
+    mg: base, a number or (n,). `duration_h` is the infusion's length (DOSE-DURATION where the route has none). `device`:
+    the place of one spray device in its session (1, 2, 3); 0 splits `mg` into devices. `individual` (from `parameters`)
+    gives each person's own shares, else the typical ones serve. Placebo gives an empty list.
     """
     m, d = serving(model, drug), drugs.get(drug)
     given = drugs.route(d, route)
     parts = {str(name): rows for name, rows in m.inputs.items()}.get(route, given.inputs)
     if duration_h and given.given != "infusion or bolus":
-        sentence = (
-            f"duration: {d.id} by route {route} is given at once, not over {duration_h:g} h; leave the duration out"
-        )
+        sentence = f"duration: {d.id} by route {route} is given at once, not over {duration_h:g} h; leave it out"
         raise Refusal("DOSE-DURATION", sentence, field="duration", value=duration_h)
     if individual is None:
         individual = parameters(m, weight_kg=m.allometry.reference_kg, age_y=40.0, female=False)
     result: list[Input] = []
-    for index, (start, dose) in enumerate(_devices(given, mg, start_h, devices)):
+    for place, start, dose in _devices(given, mg, start_h, device):
         for part in parts:
-            amount = dose * _share(part, individual, later=index > 0)
+            amount = dose * _share(part, individual, later=place > 1)
             for state, of_it in _states_of(m, d, part.into):
                 result.append((start + part.lag_h, state, amount * of_it, duration_h or part.over_h))
     return result
 
 
 def _devices(
-    given: drugs.Given, mg: float | np.ndarray, start_h: float, devices: int | None
-) -> list[tuple[float, np.ndarray]]:
+    given: drugs.Given, mg: float | np.ndarray, start_h: float, place: int
+) -> list[tuple[int, float, np.ndarray]]:
     dose = np.atleast_1d(np.asarray(mg, float))
     device = given.device
-    if device is None:
-        return [(start_h, dose)]
-    count = devices or max(1, int(np.ceil(float(np.max(dose)) / device.mg - 1e-9)))
-    if devices:
-        return [(start_h + k * device.gap_h, dose / count) for k in range(count)]
-    return [(start_h + k * device.gap_h, np.clip(dose - k * device.mg, 0.0, device.mg)) for k in range(count)]
+    if device is None or place:
+        return [(place, start_h, dose)]
+    count = max(1, int(np.ceil(float(np.max(dose)) / device.mg - 1e-9)))
+    return [(k + 1, start_h + k * device.gap_h, np.clip(dose - k * device.mg, 0.0, device.mg)) for k in range(count)]
 
 
 def _share(part: drugs.Part, individual: Mapping[str, np.ndarray], *, later: bool) -> np.ndarray | float:
@@ -398,8 +394,10 @@ def _share(part: drugs.Part, individual: Mapping[str, np.ndarray], *, later: boo
 
 
 def _states_of(m: Model, d: drugs.Drug, into: str) -> list[tuple[str, float]]:
-    shape = structures.get(m.structure)
-    targets = [(f"{into}_{x}", s) for x, s in d.shares.items() if s] if shape.stereo else [(into, 1.0)]
+    if not d.shares and d.model is None:
+        return [(into, 1.0)]  # a drug that is no ketamine and has no model of its own: a state of the mechanism's text
+    apart = structures.get(m.structure).stereo
+    targets = [(f"{into}_{x}", s) for x, s in d.shares.items() if s] if apart else [(into, 1.0)]
     if unknown := [state for state, _ in targets if state not in structures.states(m.structure)]:
         raise LookupError(f"structure {m.structure} has no state {unknown[0]} for {d.id}")
     return targets
