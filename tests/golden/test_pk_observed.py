@@ -11,107 +11,13 @@ from regrow.catalog import models
 # kamp2020_bja_curves: racemic 0.28, 0.57, 1.14 mg/kg/h for 60 min each, arterial means of 20 volunteers, nmol/mL.
 KAMP_H = (0.25, 0.5, 0.75, 1.0, 1.5, 1.667, 2.0, 2.083, 2.5, 3.0, 3.083, 3.167, 3.5, 4.0, 5.0)
 KAMP = {
-    "C_S": (
-        237.73,
-        (
-            0.1137,
-            0.1929,
-            0.2152,
-            0.2701,
-            0.4294,
-            0.4914,
-            0.5239,
-            0.7675,
-            0.9421,
-            1.0457,
-            0.9452,
-            0.6162,
-            0.4102,
-            0.333,
-            0.2467,
-        ),
-    ),
-    "C_R": (
-        237.73,
-        (
-            0.1452,
-            0.2112,
-            0.2426,
-            0.3959,
-            0.4822,
-            0.5411,
-            0.597,
-            0.8731,
-            1.0203,
-            1.1492,
-            0.801,
-            0.5716,
-            0.4609,
-            0.3635,
-            0.2701,
-        ),
-    ),
-    "C_NK_S": (
-        223.70,
-        (
-            0.0133,
-            0.0426,
-            0.0702,
-            0.1102,
-            0.1786,
-            0.2416,
-            0.2878,
-            0.3269,
-            0.4761,
-            0.6272,
-            0.7231,
-            0.6911,
-            0.6431,
-            0.5881,
-            0.5294,
-        ),
-    ),
-    "C_NK_R": (
-        223.70,
-        (
-            0.024,
-            0.0515,
-            0.0915,
-            0.1386,
-            0.2239,
-            0.2807,
-            0.3642,
-            0.4113,
-            0.5525,
-            0.7586,
-            0.8217,
-            0.7675,
-            0.7409,
-            0.6734,
-            0.6041,
-        ),
-    ),
-    "C_HNK": (
-        239.70,
-        (
-            0.0022,
-            0.0067,
-            0.0136,
-            0.0222,
-            0.0393,
-            0.052,
-            0.0698,
-            0.0879,
-            0.1332,
-            0.1764,
-            0.2081,
-            0.2018,
-            0.217,
-            0.2164,
-            0.2157,
-        ),
-    ),
+    "C_S": "0.1137 0.1929 0.2152 0.2701 0.4294 0.4914 0.5239 0.7675 0.9421 1.0457 0.9452 0.6162 0.4102 0.3330 0.2467",
+    "C_R": "0.1452 0.2112 0.2426 0.3959 0.4822 0.5411 0.5970 0.8731 1.0203 1.1492 0.8010 0.5716 0.4609 0.3635 0.2701",
+    "C_NK_S": "0.0133 0.0426 0.0702 0.1102 0.1786 0.2416 0.2878 0.3269 0.4761 0.6272 0.7231 0.6911 0.6431 0.5881 0.5294",
+    "C_NK_R": "0.0240 0.0515 0.0915 0.1386 0.2239 0.2807 0.3642 0.4113 0.5525 0.7586 0.8217 0.7675 0.7409 0.6734 0.6041",
+    "C_HNK": "0.0022 0.0067 0.0136 0.0222 0.0393 0.0520 0.0698 0.0879 0.1332 0.1764 0.2081 0.2018 0.2170 0.2164 0.2157",
 }
+MOLAR_MASS = {"C_S": 237.73, "C_R": 237.73, "C_NK_S": 223.70, "C_NK_R": 223.70, "C_HNK": 239.70}
 
 
 def against_kamp(model, name):
@@ -121,8 +27,8 @@ def against_kamp(model, name):
         for hour, rate in enumerate((0.28, 0.57, 1.14))
         for dose in models.inputs(model, "ketamine", "iv", rate * 70.0, float(hour), 1.0)
     ]
-    mass, measured = KAMP[name]
-    ratio = shelf(model).run(given, KAMP_H)[name] / mass * 1000 / np.array(measured)
+    measured = np.array(KAMP[name].split(), float)
+    ratio = shelf(model).run(given, KAMP_H)[name] / MOLAR_MASS[name] * 1000 / measured
     ratio = ratio if name in ("C_S", "C_R") else ratio[2:]
     return float(np.exp(np.mean(np.log(ratio)))), float(100 * np.median(np.abs(ratio - 1)))
 
@@ -239,12 +145,17 @@ def test_the_injection_of_the_turku_volunteers_gives_the_recorded_areas():
     assert 1000 * found["AUC_C_NK"][0] == pytest.approx(105, rel=0.015)
 
 
-@pytest.mark.xfail(
-    reason="made from 20 minutes' worth of arterial data: D1's nasal peak is earlier and higher than seen"
-)
-def test_a_nasal_0_4_mg_per_kg_is_less_than_twice_a_nasal_0_2():
-    """huge2010_nasal_s_ketamine: 27.7 (SD 5.9) and 34.3 (SD 22) ng/mL, clearly less than proportional."""
+def nasal_peak(mg):
     times = np.arange(0.0, 1.0, 1 / 60)
-    low, high = (1000 * course("d1", "esketamine", "intranasal", mg, times)["Cv_S"].max() for mg in (14.0, 28.0))
-    assert low == pytest.approx(27.7, abs=5.9)
-    assert high / low < 1.5
+    return 1000 * course("d1", "esketamine", "intranasal", mg, times)["Cv_S"].max()
+
+
+def test_a_nasal_0_2_mg_per_kg_peaks_within_one_deviation_of_the_measured_level():
+    """huge2010_nasal_s_ketamine: 27.7 (SD 5.9) ng/mL in 8 patients; 14 mg in D1's venous blood."""
+    assert nasal_peak(14.0) == pytest.approx(27.7, abs=5.9)
+
+
+@pytest.mark.xfail(reason="up to one device every model of the shelf is linear: nothing in it saturates")
+def test_a_nasal_0_4_mg_per_kg_is_less_than_proportional():
+    """huge2010_nasal_s_ketamine: 34.3 (SD 22) ng/mL at 0.4 mg/kg against 27.7 at 0.2, clearly less than double."""
+    assert nasal_peak(28.0) / nasal_peak(14.0) < 1.5

@@ -141,5 +141,5 @@ def volumes_ml(drug: str | Drug, mg: float) -> dict[float, float]:
 
 
 def ceilings(drug: str | Drug) -> dict[str, float]:
-    """The physical ceiling of each route in mg of base per kg (assumed, far above any clinic's cap): above it, refuse."""
+    """The physical ceiling of each route in mg of base per kg (assumed, far above any clinic's cap)."""
     return {str(name): given.ceiling_mg_kg for name, given in get(drug).routes.items()}

@@ -353,7 +353,7 @@ def inputs(
 ) -> list[Input]:
     """The dose as (time h, state, mg of base per person, duration h) tuples; duration 0 is a bolus into that state.
 
-    mg: base, a number or (n,). `duration_h` is the infusion's length (DOSE-DURATION where the route has none). `device`:
+    mg: base, a number or (n,). `duration_h`: the infusion's length (DOSE-DURATION where the route has none). `device`:
     the place of one spray device in its session (1, 2, 3); 0 splits `mg` into devices. `individual` (from `parameters`)
     gives each person's own shares, else the typical ones serve. Placebo gives an empty list.
     """
