@@ -33,6 +33,7 @@ def course(people: int = 60, days: tuple[float, ...] = (0, 3, 7, 10, 14, 17), ru
     starts = np.array(days) * 24.0
     grid = [np.arange(0, until_d * 24 + 1, 24.0), np.arange(0, 168, 6.0), *(start + IN_SESSION for start in starts)]
     t = np.unique(np.concatenate(grid).round(9))
+    t = t[t <= until_d * 24]
     weight = 70 + 12 * random.standard_normal(people) if people > 1 else np.array([80.0])
     gain = np.exp(0.7 * random.standard_normal((people, 1))) if people > 1 else np.ones((1, 1))
     baseline = np.clip(33 + 5 * random.standard_normal((people, 1)), 20, 50) if people > 1 else np.array([[33.0]])

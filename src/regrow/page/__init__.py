@@ -1,0 +1,130 @@
+"""A simulated course as a page that a clinician reads in two minutes, and as a file of any kind.
+
+The one thing to know: the page is one HTML file that asks for nothing from outside and holds no script. It carries its
+style sheet inline; every number on it comes from the Dataset, every sentence about what is known from `story.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files as package_files
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from regrow.chart import Limit, style, svg
+from regrow.exchange import files
+from regrow.page import figures, sections, story
+from regrow.page.facts import Facts
+
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = ["ENDINGS", "alarm_lines", "check_out", "course_page", "mood_svg", "write"]
+
+ENDINGS = (".nc", ".parquet", ".csv", ".svg", ".html")
+
+
+@cache
+def _style() -> str:
+    return style() + package_files("regrow.page").joinpath("page.css").read_text("utf-8")
+
+
+def alarm_lines() -> dict[str, tuple[Limit, ...]]:
+    """The clinic's alarm lines for blood pressure and pulse, by the default safety settings."""
+    from regrow.safety.settings import Settings
+
+    s = Settings()
+    return {
+        "sbp": (
+            Limit(s.sbp_red, f"systolic alarm: {s.sbp_red:g}", grave=True),
+            Limit(s.sbp_amber, f"systolic warning: {s.sbp_amber:g}"),
+        ),
+        "hr": (Limit(s.hr_high_amber, f"warning: {s.hr_high_amber:g}"),),
+    }
+
+
+def course_page(
+    dataset: xarray.Dataset,
+    *,
+    title: str = "",
+    without_drug: xarray.Dataset | None = None,
+    limits: Mapping[str, Sequence[Limit]] | None = None,
+    strength_mg_per_ml: float | None = None,
+) -> str:
+    """The page of a simulated course, as the text of one HTML file.
+
+    `dataset` is what `simulate` gives; `without_drug` the same course without the drug, for the second line of the mood
+    chart; `limits` a clinic's alarm lines by read-out (`alarm_lines()` when None); `strength_mg_per_ml` the vial, mg of
+    base per mL (a usual one of the drug when None). `title` replaces the protocol's.
+    """
+    facts = Facts(dataset)
+    bare = Facts(without_drug) if without_drug is not None else None
+    lines = alarm_lines() if limits is None else limits
+    head = title or facts.title
+    parts = [
+        sections.in_short(facts, bare),
+        sections.mood(facts, bare),
+        sections.what(facts),
+        sections.schedule(facts, strength_mg_per_ml),
+        sections.side_effects(facts, lines),
+        sections.steps(facts),
+        sections.unknown(facts),
+        sections.sources(facts),
+    ]
+    return "\n".join(
+        [
+            "<!doctype html>",
+            '<html lang="en">',
+            "<head>",
+            '<meta charset="utf-8" />',
+            '<meta name="viewport" content="width=device-width, initial-scale=1" />',
+            f"<title>{sections.e(head)} - simulated course</title>",
+            f"<style>\n{_style()}</style>",
+            "</head>",
+            "<body>",
+            '<header class="top">',
+            '<p class="eyebrow">A ketamine treatment course, simulated</p>',
+            f"<h1>{sections.e(head)}</h1>",
+            f'<p class="notice">{story.NOT_A_DEVICE}</p>',
+            "</header>",
+            "<main>",
+            *parts,
+            "</main>",
+            f"<footer><p>{story.NOT_A_DEVICE}</p>"
+            "<p>regrow calculates, reminds and refuses; it never starts, changes or stops a drug.</p></footer>",
+            "</body>",
+            "</html>",
+            "",
+        ]
+    )
+
+
+def mood_svg(dataset: xarray.Dataset, *, without_drug: xarray.Dataset | None = None) -> str:
+    """The mood chart as an SVG file of its own."""
+    return svg(figures.mood(Facts(dataset), Facts(without_drug) if without_drug is not None else None), standalone=True)
+
+
+def check_out(path: str | Path) -> Path:
+    """The place a file would be written to; refuses with OUT-ENDING or OUT-FOLDER. To be asked before a long run."""
+    return files.check(path, ENDINGS)
+
+
+def write(dataset: xarray.Dataset, *paths: str | Path, without_drug: xarray.Dataset | None = None) -> None:
+    """Writes a course to each path by its ending (.nc .parquet .csv .svg .html), all of them or none.
+
+    Refuses with OUT-ENDING, OUT-FOLDER, OUT-TABLE; fails with OUT-DISK, OUT-WRITE and leaves what was there before.
+    """
+
+    def writer(ending: str) -> files.Writer:
+        if ending not in (".svg", ".html"):
+            return files.writer(dataset, ending)
+        make = mood_svg if ending == ".svg" else course_page
+
+        def write_text(stream: BinaryIO) -> None:
+            stream.write(make(dataset, without_drug=without_drug).encode())
+
+        return write_text
+
+    places = [check_out(path) for path in paths]
+    files.publish({place: writer(place.suffix.lower()) for place in places})

@@ -1,0 +1,188 @@
+"""The words of the page: how ketamine works step by step, what is known of it in people, and what nobody knows.
+
+The one thing to know: every sentence here is for a reader without pharmacology, and each says no more than the research
+notes hold. The claims of clinic pages that the evidence contradicts are answered here and never repeated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+NOT_A_DEVICE = "Not a medical device. Everything on this page is simulated; nothing on it was observed in a patient."
+
+PEOPLE, PARTLY, ANIMALS, MODEL = "measured in people", "partly seen in people", "seen in animals", "a model's estimate"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line of a step: a read-out and what to call it."""
+
+    readout: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step from dose to mood: what happens, over which time to look, and what is known of it in people."""
+
+    title: str
+    curves: tuple[Curve, ...]
+    hours: float
+    says: str
+    status: str
+    people: str
+    unit: str = ""
+    floor: float | None = None
+
+
+STEPS = (
+    Step(
+        "Ketamine enters the blood",
+        (Curve("ketamine_arterial", "arterial"), Curve("ketamine_venous", "venous")),
+        6,
+        "The level rises while the drug runs in, falls fast once it stops, and is almost nothing the next day. "
+        "A blood sample from the arm shows the lower, venous line.",
+        PEOPLE,
+        "Measured in volunteers and patients. The same infusion reads 125 to 296 ng/mL, by where and when one samples.",
+        floor=0.0,
+    ),
+    Step(
+        "It reaches the receptors in the brain",
+        (Curve("effect_site", "free ketamine at the receptor"),),
+        6,
+        "The brain follows the blood with a half-time of about 8 minutes.",
+        MODEL,
+        "The delay was estimated from effects in volunteers; the level in the brain itself cannot be measured.",
+        floor=0.0,
+    ),
+    Step(
+        "Three groups of NMDA receptors are blocked, unequally",
+        (
+            Curve("block_resting", "resting"),
+            Curve("block_interneuron", "on inhibitory cells"),
+            Curve("block_phasic", "carrying signals"),
+        ),
+        6,
+        "Resting receptors and those on inhibitory cells are blocked most, those that carry signals least. "
+        "Sparing the last group is why a moderate dose works and an anaesthetic one does not.",
+        MODEL,
+        "No usable measurement of receptor block in people exists. The unequal block comes from cells and animals.",
+        unit="share blocked",
+        floor=0.0,
+    ),
+    Step(
+        "Glutamate rises",
+        (Curve("glutamate", "glutamate"),),
+        6,
+        "With inhibitory cells held back, nerve cells release more glutamate for an hour or two.",
+        PARTLY,
+        "Brain spectroscopy: 38 % more glutamate and glutamine at 26 minutes (Milak 2016); glutamine cycling up 13 % "
+        "during the infusion (Abdallah 2018).",
+        unit="times the start",
+    ),
+    Step(
+        "A brake on making proteins is released",
+        (Curve("p_eef2", "p-eEF2"),),
+        24,
+        "Quieter resting receptors lower p-eEF2. That lets nerve cells make new BDNF, a growth factor.",
+        ANIMALS,
+        "Seen in mice, where it is over within 8 hours. Not measured in people.",
+        unit="times the start",
+    ),
+    Step(
+        "BDNF is released",
+        (Curve("bdnf", "BDNF"),),
+        24,
+        "The new BDNF leaves the cells where glutamate is active. Both are needed: made and released.",
+        ANIMALS,
+        "Seen in mice. In people only BDNF in the blood is known: higher after 4 hours in those who got better.",
+        unit="relative units",
+        floor=0.0,
+    ),
+    Step(
+        "Growth signals switch on (mTORC1)",
+        (Curve("mtorc1", "mTORC1"),),
+        24,
+        "BDNF starts the machinery that makes the parts of synapses. It runs for some hours.",
+        ANIMALS,
+        "Seen in rats. In 20 people rapamycin, which blocks mTORC1, did not stop the effect at 24 hours: this step may "
+        "matter less in people.",
+        unit="relative units",
+        floor=0.0,
+    ),
+    Step(
+        "Synaptic proteins are made",
+        (Curve("synaptic_proteins", "synaptic proteins"),),
+        168,
+        "The parts of synapses increase over hours and stay for days.",
+        ANIMALS,
+        "Seen in rats, from 2 hours on. Not measured in people.",
+        unit="relative units",
+        floor=0.0,
+    ),
+    Step(
+        "Some connections between nerve cells grow back",
+        (Curve("synapse_density", "synapse density"),),
+        168,
+        "New contacts form and part of them stay. The change is small, and slower than the change in mood.",
+        ANIMALS,
+        "Seen in mice. In people, density hardly moves: brain imaging showed no overall change 24 hours after a dose "
+        "(Holmes 2022). That lost connections regrow in people is not shown.",
+        unit="share of healthy",
+    ),
+    Step(
+        "Mood lifts",
+        (Curve("madrs", "MADRS"),),
+        168,
+        "The score falls within hours, is lowest after a day or two, and rises again without another dose.",
+        PEOPLE,
+        "Measured in every trial. In pooled trials of one dose 52 of 100 people responded at 24 hours, 40 at 7 days, "
+        "expectancy included.",
+        unit="MADRS, points",
+    ),
+)
+
+BELIEFS = {
+    "open": "everyone knows that they get the drug",
+    "saline-blind": "people know that it may be salt water, and many can tell",
+    "active-placebo": "people know that it may be midazolam, and are less sure",
+    "masked": "nobody can tell what was given",
+    "none": "expectancy is switched off",
+}
+
+EXPECTANCY = (
+    "Being treated helps by itself. In one trial the score fell by 16.5 points a day after ketamine and by 8.8 after "
+    "midazolam, which served as placebo (Murrough 2013). Where anaesthesia hid what was given, ketamine and salt water "
+    "were alike: 12.4 and 13.5 points (Lii 2023). About half of what open treatment shows is not the drug."
+)
+
+SIDE_EFFECTS = (
+    "Side effects are common. In trials of esketamine spray 61 to 75 % of people felt dissociated and 48 to 61 % "
+    "sedated. Blood pressure is highest about 40 minutes after the start, on average 16/11 mmHg up; in 2,342 sessions "
+    "of one clinic it rose severely in about 1 of 100, often in the first three infusions. Nausea and dizziness also "
+    "occur. Nobody drives or operates machines until the next day, after a night's sleep."
+)
+
+RISKS = (
+    "Not simulated: ketamine can be misused and can cause dependence, and is a controlled drug. Frequent use can harm "
+    "the bladder, the liver and thinking. Whether treatment is right for a person is for that person and a clinician "
+    "to decide."
+)
+
+APPROVAL = (
+    "In the United States racemic ketamine is approved as an anaesthetic, not for depression: its use for mood is "
+    "off-label. Esketamine nasal spray is approved for depression that other drugs have not helped, in certified "
+    "settings."
+)
+
+UNKNOWN = (
+    "Who will get better. About half of the people improve clearly after one dose and the others hardly change; "
+    "nothing measured beforehand tells them apart well.",
+    "How much of the effect is expectancy. People notice the drug, so trials are hard to keep blind.",
+    "Whether synapses regrow in people. It is seen in mice; imaging in people showed no overall change at 24 hours.",
+    "How many receptors are blocked in a person's brain at a treatment dose.",
+    "What the breakdown products norketamine and hydroxynorketamine add. Here their part is small or none.",
+    "How far the steps in the middle carry over. BDNF, mTORC1 and the proteins were measured in animals.",
+    "How long to go on. After six infusions half of those helped relapsed within about 18 days; how best to hold "
+    "the effect for months is open, and so is safety over years.",
+)
