@@ -85,6 +85,8 @@ def step(facts: Facts, which: Step) -> Chart | None:
         layers += [*found[:-1], middle] if len(curves) == 1 else [middle]
     if facts.sessions and facts.sessions[0].minutes:
         layers.insert(0, Span(0.0, facts.sessions[0].minutes / 60, ""))
+    if which.level:
+        layers.append(Limit(*which.level))
     end = min(which.hours, facts.end)
     later = [session.day * DAY_H for session in facts.sessions if 0 < session.day * DAY_H <= end]
     if later:
@@ -97,7 +99,7 @@ def step(facts: Facts, which: Step) -> Chart | None:
         clock="h" if which.hours <= 24 else "d",
         since="after the first dose",
         x_range=(0.0, end),
-        y_range=None if which.floor is None else (which.floor, which.floor),
+        y_range=which.shows,
         width=340,
         height=210,
     )

@@ -32,7 +32,8 @@ class Step:
     status: str
     people: str
     unit: str = ""
-    floor: float | None = None
+    shows: tuple[float, float] | None = None  # the least the axis shows, so that a small change looks small
+    level: tuple[float, str] | None = None
 
 
 STEPS = (
@@ -44,7 +45,7 @@ STEPS = (
         "A blood sample from the arm shows the lower, venous line.",
         PEOPLE,
         "Measured in volunteers and patients. The same infusion reads 125 to 296 ng/mL, by where and when one samples.",
-        floor=0.0,
+        shows=(0, 0),
     ),
     Step(
         "It reaches the receptors in the brain",
@@ -53,7 +54,7 @@ STEPS = (
         "The brain follows the blood with a half-time of about 8 minutes.",
         MODEL,
         "The delay was estimated from effects in volunteers; the level in the brain itself cannot be measured.",
-        floor=0.0,
+        shows=(0, 0),
     ),
     Step(
         "Three groups of NMDA receptors are blocked, unequally",
@@ -68,7 +69,7 @@ STEPS = (
         MODEL,
         "No usable measurement of receptor block in people exists. The unequal block comes from cells and animals.",
         unit="share blocked",
-        floor=0.0,
+        shows=(0, 0),
     ),
     Step(
         "Glutamate rises",
@@ -97,7 +98,7 @@ STEPS = (
         ANIMALS,
         "Seen in mice. In people only BDNF in the blood is known: higher after 4 hours in those who got better.",
         unit="relative units",
-        floor=0.0,
+        shows=(0, 0),
     ),
     Step(
         "Growth signals switch on (mTORC1)",
@@ -108,7 +109,7 @@ STEPS = (
         "Seen in rats. In 20 people rapamycin, which blocks mTORC1, did not stop the effect at 24 hours: this step may "
         "matter less in people.",
         unit="relative units",
-        floor=0.0,
+        shows=(0, 0),
     ),
     Step(
         "Synaptic proteins are made",
@@ -118,7 +119,7 @@ STEPS = (
         ANIMALS,
         "Seen in rats, from 2 hours on. Not measured in people.",
         unit="relative units",
-        floor=0.0,
+        shows=(0, 0),
     ),
     Step(
         "Some connections between nerve cells grow back",
@@ -129,6 +130,8 @@ STEPS = (
         "Seen in mice. In people, density hardly moves: brain imaging showed no overall change 24 hours after a dose "
         "(Holmes 2022). That lost connections regrow in people is not shown.",
         unit="share of healthy",
+        shows=(0.5, 1.0),
+        level=(1.0, "healthy"),
     ),
     Step(
         "Mood lifts",
@@ -139,6 +142,7 @@ STEPS = (
         "Measured in every trial. In pooled trials of one dose 52 of 100 people responded at 24 hours, 40 at 7 days, "
         "expectancy included.",
         unit="MADRS, points",
+        shows=(0, 40),
     ),
 )
 
