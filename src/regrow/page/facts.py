@@ -62,8 +62,11 @@ def spread(values: np.ndarray) -> Spread:
     """Percentiles over the first axis (people); NaN where nobody has a value."""
     values = np.asarray(values, dtype=float)
     out = np.full((5, *values.shape[1:]), np.nan)
-    some = np.isfinite(values).any(axis=0)
-    if values.size and np.any(some):
+    known = np.isfinite(values)
+    if values.size and known.all():  # many times quicker than the way around NaN
+        out = np.percentile(values, [5, 25, 50, 75, 95], axis=0)
+    elif known.any():
+        some = known.any(axis=0)
         out[:, some] = np.nanpercentile(values[:, some], [5, 25, 50, 75, 95], axis=0)
     return Spread(*(row if row.ndim else float(row) for row in out))
 
