@@ -69,14 +69,14 @@ def test_a_prefix_is_enough_where_it_is_the_only_one() -> None:
 @pytest.mark.parametrize(
     ("name", "kind", "sentence"),
     [
-        ("amapa", "without", "did you mean ampa"),
-        ("ssri", "without", "write --with ssri"),
-        ("m", "with", "could be met66met or mk801-first or mglu23-agonist"),
-        ("", "with", "choose one of val66met"),
+        ("amapa", "without", "UNKNOWN-SWITCH: .*nearest is ampa"),
+        ("ssri", "without", "UNKNOWN-SWITCH: .*write --with ssri"),
+        ("m", "with", "AMBIGUOUS-SWITCH: .*met66met, mk801-first, mglu23-agonist"),
+        ("", "with", "UNKNOWN-SWITCH: .*known: val66met"),
     ],
 )
 def test_an_unknown_switch_is_refused_with_a_way_out(name: str, kind: switches.Kind, sentence: str) -> None:
-    with pytest.raises(Refusal, match=f"UNKNOWN-SWITCH: .*{sentence}"):
+    with pytest.raises(Refusal, match=sentence):
         switches.get(name, kind)
 
 

@@ -9,6 +9,8 @@ import libsbml
 import pytest
 
 from regrow import mechanism
+from regrow.catalog import structures
+from regrow.engine import compile_model
 from regrow.refusal import Refusal
 
 CORE = mechanism.CORE
@@ -106,3 +108,11 @@ def test_what_is_only_remembered_is_not_called_measured(name: str) -> None:
 def test_an_unknown_module_is_refused_with_those_that_exist() -> None:
     with pytest.raises(Refusal, match=r"UNKNOWN-MODULE: .*circuit, habenula, mood"):
         mechanism.text(modules=("amygdala",))
+
+
+@pytest.mark.parametrize("joins", [(), ("habenula",)], ids=["core", "with habenula"])
+def test_the_engine_takes_the_text_as_a_cascade_and_its_parameters_are_all_known(joins: tuple[str, ...]) -> None:
+    model = compile_model(mechanism.text("enantiomers", modules=(*mechanism.CORE, *joins)))
+    assert model.general is None
+    assert model.notes == ()
+    assert set(model.parameters) <= set(mechanism.values()) | set(structures.get("enantiomers").parameters)

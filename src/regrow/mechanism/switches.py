@@ -7,7 +7,6 @@ is and what the model must show stands once per intervention in `interventions.t
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from regrow import units
+from regrow.catalog import choose
 from regrow.refusal import Refusal
 
 __all__ = [
@@ -158,14 +158,14 @@ def conditions() -> Mapping[str, Condition]:
 def get(wanted: str, kind: Kind | None = None) -> Switch:
     """The switch of an id or a unique prefix, among those of `kind` where it is given.
 
-    Refuses with UNKNOWN-SWITCH, naming the nearest id, or the other option where the name belongs to it.
+    Refuses with UNKNOWN-SWITCH or AMBIGUOUS-SWITCH, naming the nearest id, or the other option where the name is there.
     """
-    there = [s for s in switches().values() if kind in (None, s.kind)]
-    exact = [s for s in there if s.id == wanted]
-    found = exact or [s for s in there if wanted and s.id.startswith(wanted)]
-    if len(found) == 1:
-        return found[0]
-    raise Refusal("UNKNOWN-SWITCH", _not_found(wanted, kind, there, found), field=kind or "switch", value=wanted)
+    there = [s.id for s in switches().values() if kind in (None, s.kind)]
+    other = switches().get(wanted)
+    if other is not None and other.id not in there:
+        sentence = f"{kind}: {wanted!r} belongs to --{other.kind}; write --{other.kind} {wanted}"
+        raise Refusal("UNKNOWN-SWITCH", sentence, field=kind or "switch", value=wanted)
+    return switches()[choose("switch", wanted, there)]
 
 
 def combine(chosen: Iterable[str | Switch]) -> Effect:
@@ -213,17 +213,6 @@ def _switch(row: dict) -> Switch:
 
 def _hours(text: str) -> float:
     return units.read(text, "h", "at")
-
-
-def _not_found(wanted: str, kind: Kind | None, there: list[Switch], found: list[Switch]) -> str:
-    if found:
-        return f"the switch {wanted!r} could be {' or '.join(s.id for s in found)}; write one of them out"
-    other = switches().get(wanted)
-    if other is not None:
-        return f"the switch {wanted!r} is one of --{other.kind}; write --{other.kind} {wanted}"
-    near = difflib.get_close_matches(wanted, [s.id for s in there], n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(s.id for s in there)}"
-    return f"there is no switch {wanted!r}{f' of --{kind}' if kind else ''}; {hint}"
 
 
 def _toml(name: str) -> dict:
