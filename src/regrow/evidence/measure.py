@@ -1,0 +1,322 @@
+"""From simulated people to the figure a study reports: scores on its scale, its rule of response, its visits, its peak.
+
+The one thing to know: people are rated as the study rated them. Response and remission come from rated scores with
+rating noise on the study's scale; *ever* looks at every visit; a peak is each person's own.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from regrow.catalog.evidence import Arm, Figure, Study
+from regrow.catalog.notation import Rule, duration, rule, when
+from regrow.evidence.simulated import Simulated, Unpredictable
+from regrow.evidence.verdict import Sample
+from regrow.refusal import Refusal
+
+SIGNS = {"SBP": "sbp", "DBP": "dbp", "HR": "hr", "CADSS": "cadss", "MOAA/S": "sedation"}
+SPAN = {"CADSS": 92.0, "MOAA/S": 5.0, "pain NRS": 10.0, "headache NRS": 10.0, "pain VAS": 100.0}
+READING_SD = {"SBP": 11.0, "DBP": 8.0, "HR": 7.0}  # of one reading, mmHg and 1/min; assumed, as in body.toml
+# Longer and shorter Hamilton scales have no published table; their totals are taken in proportion to the 17 items
+# (assumed from usual totals at entry: 12, 28, 30 and 32 beside 22).
+HAMILTON = {"HDRS": 1.0, "HDRS-6": 0.55, "HDRS-24": 1.3, "HDRS-25": 1.35, "HDRS-28": 1.45}
+# Entry scores on scales that only have a gain, where a study does not print its own (assumed: moderate to severe).
+OWN_BASELINE = {"GAD-7": 13.5}
+# Remission without a rule of its own: at or below (the contract's; QIDS and PHQ-9 "at most 5" and "below 5").
+REMISSION = {"MADRS": 10.0, "HDRS-17": 7.0, "QIDS-SR-16": 5.0, "PHQ-9": 4.0, "SSI": 3.0}
+REPORTED = (
+    "dissociation", "dizziness", "sedation", "nausea", "vomiting", "vertigo", "headache", "BP increased", "dysgeusia",
+    "hypoesthesia", "lethargy", "insomnia", "tachycardia", "euphoric mood", "nasal discomfort", "throat irritation",
+    "dysarthria", "pollakiuria", "constipation", "psychomimetic effects",
+)  # fmt: skip
+PER_SESSION = {"nausea": "nausea", "dizziness": "dizziness"}  # events of which the model gives a chance in each session
+SESSION_H = 4.0
+
+
+def span_of(of: str) -> float:
+    """The length of a scale in points (60 for MADRS); 60 for pressure and pulse, which keep their own unit."""
+    if of in SPAN:
+        return SPAN[of]
+    if of in HAMILTON:
+        return 52.0 * HAMILTON[of]
+    try:
+        from regrow.catalog import scales
+
+        total = scales.get(of).total
+    except Refusal:
+        return 60.0
+    return float(total[1] - total[0]) if total else 60.0
+
+
+def sample(sim: Simulated, study: Study, arm: Arm, figure: Figure) -> Sample:
+    """The simulated people's values of one figure, with the statistic the study takes of them.
+
+    Raises Unpredictable, with a sentence, for a scale, an event or an analyte the model has nothing to say on.
+    """
+    hours = when(figure.at).from_first_dose(arm.days)
+    if figure.is_concentration:
+        return _level(sim, figure, hours)
+    if figure.what == "effect":
+        return _effect(sim, study, arm, figure, hours)
+    if figure.what == "relapse":
+        return _relapse(sim, study, arm, figure, hours)
+    statistic = "median" if figure.median is not None else "mean"
+    if figure.what in ("score", "change"):
+        values = score(sim, study, arm, figure.of, hours)
+        if figure.what == "change":
+            values = values - baseline(sim, study, arm, figure.of)
+        if figure.unit == "%":
+            own = baseline(sim, study, arm, figure.of)
+            values = 100 * values / (np.where(own > 0, own, np.nan) if figure.what == "change" else 1.0)
+            values = np.nan_to_num(values)
+        family = "pressure" if figure.of in ("SBP", "DBP", "HR") else "points"
+        span = 100.0 if figure.unit == "%" else span_of(figure.of)
+        return Sample(values, statistic, family, span, note(figure.of))
+    return Sample(_reached(sim, study, arm, figure, hours), "share", "share", 60.0, note(figure.of))
+
+
+def note(of: str) -> str:
+    """What the reader must know of how a score on this scale was made, or nothing."""
+    if of in HAMILTON and of != "HDRS":
+        return f"{of} in proportion to HDRS-17 (assumed; no published table)"
+    if of in OWN_BASELINE:
+        return f"{of} by its share of the improvement in depression"
+    return ""
+
+
+# --- scores ---------------------------------------------------------------------------------------------------------
+
+
+def score(sim: Simulated, study: Study, arm: Arm, of: str, hours: float) -> np.ndarray:
+    """Every person's score (n,) on a scale at a time, as rated; a sign (SBP) as it is."""
+    if of == "MADRS":
+        return sim.rated(hours)
+    if of in SIGNS:
+        return sim.at(SIGNS[of], hours)
+    if of in ("pain NRS", "headache NRS", "pain VAS"):
+        return sim.at("pain_nrs", hours) * SPAN[of] / 10
+    return _on_scale(sim, study, arm, of, sim.rated(hours))
+
+
+def baseline(sim: Simulated, study: Study, arm: Arm, of: str) -> np.ndarray:
+    """Every person's score (n,) on a scale at entry; a sign just before the first dose."""
+    if of == "MADRS":
+        return sim.baseline
+    if of in SIGNS:
+        return sim.at(SIGNS[of], 0.0)
+    if of in ("pain NRS", "headache NRS", "pain VAS"):
+        return sim.at("pain_nrs", 0.0) * SPAN[of] / 10
+    return _on_scale(sim, study, arm, of, sim.baseline)
+
+
+def _on_scale(sim: Simulated, study: Study, arm: Arm, of: str, madrs: np.ndarray) -> np.ndarray:
+    from regrow import scales as rules
+    from regrow.catalog import scales
+
+    if of in HAMILTON:
+        return scales.link("MADRS", "HDRS-17", madrs).values * HAMILTON[of]
+    try:
+        scale = scales.get(of)
+        if scale.gain is None:
+            return scales.link("MADRS", of, madrs).values
+    except Refusal as why:
+        raise Unpredictable(f"{of}: {why.sentence}") from None
+    entry = arm.baseline or study.population.baseline
+    own = entry.mean if entry is not None and (entry.scale or of) == of else OWN_BASELINE.get(of)
+    if own is None:
+        raise Unpredictable(f"{of}: no score at entry is stated, and the model needs one for this scale")
+    return rules.by_gain(scale, own, madrs, np.maximum(sim.baseline, 1.0))
+
+
+# --- shares ---------------------------------------------------------------------------------------------------------
+
+
+def rule_of(figure: Figure) -> Rule:
+    """What counts: the figure's own rule, else -50 % for a response, the scale's usual cut-off for a remission."""
+    if figure.rule is not None:
+        return rule(figure.rule)
+    if figure.what == "response":
+        return Rule("fall", 50.0)
+    if figure.of not in REMISSION:
+        raise Unpredictable(f"{figure.of}: no usual cut-off of remission; the file states none (rule = '<= ...')")
+    return Rule("at most", REMISSION[figure.of])
+
+
+def _met(wanted: Rule, score: np.ndarray, entry: np.ndarray) -> np.ndarray:
+    edge = 1e-9
+    if wanted.kind == "fall":
+        return (entry - score >= entry * wanted.value / 100 - edge) & (entry > 0)
+    if wanted.kind == "rise":
+        return score - entry >= wanted.value - edge
+    compare = {"at most": np.less_equal, "at least": np.greater_equal, "below": np.less, "above": np.greater}
+    return compare[wanted.kind](score, wanted.value)
+
+
+def visits(figure: Figure, arm: Arm, hours: float) -> list[float]:
+    """The hours at which the study looked, up to `hours`: as it states them, else 24 h after each session, and the end.
+
+    A bare number is that many visits, evenly spaced; numbers in a list are days.
+    """
+    stated = figure.visits
+    if isinstance(stated, int):
+        return [hours * (place + 1) / stated for place in range(stated)]
+    if stated:
+        found = [24.0 * v if isinstance(v, int | float) else when(v).from_first_dose(arm.days) for v in stated]
+    else:
+        found = [24.0 * (day - arm.days[0]) + 24 for day in arm.days]
+    return sorted({v for v in found if v < hours - 1e-9} | {hours})
+
+
+def _reached(sim: Simulated, study: Study, arm: Arm, figure: Figure, hours: float) -> np.ndarray:
+    if figure.of in ("abstinence", "days abstinent"):
+        raise Unpredictable(f"{figure.of}: abstinence is not simulated; the model has no drinking or drug use")
+    wanted, entry = rule_of(figure), baseline(sim, study, arm, figure.of)
+
+    def met(at: float) -> np.ndarray:
+        return _met(wanted, score(sim, study, arm, figure.of, at), entry)
+
+    if figure.ever:
+        return np.any([met(at) for at in visits(figure, arm, hours)], axis=0)
+    if figure.sustained:
+        held = duration(figure.sustained) if isinstance(figure.sustained, str) else max(hours - 24.0, 0.0)
+        days = np.arange(max(hours - held, min(24.0, hours)), hours, 24.0 if held <= 336 else 168.0)
+        return np.all([met(at) for at in [*days, hours]], axis=0)
+    return met(hours)
+
+
+# --- relapse --------------------------------------------------------------------------------------------------------
+
+
+def _relapse(sim: Simulated, study: Study, arm: Arm, figure: Figure, hours: float) -> Sample:
+    """Relapse among those who are well a day after the session named (else the last one), seen twice weekly for three
+    months at most, else weekly.
+
+    Well is a response, for an enriched trial a remission (MADRS 12 or less). Relapse is a MADRS of 22 or more at two
+    visits in a row (the rule of the esketamine trials), or the figure's own bound.
+    """
+    from regrow import scales as rules
+    from regrow.catalog import scales
+
+    if figure.of in ("abstinence", "craving"):
+        raise Unpredictable(f"{figure.of}: relapse to drug use is not simulated")
+    at = when(figure.at)
+    begin = hours - at.hours if at.session is not None else 24.0 * (arm.days[-1] - arm.days[0])
+    start = begin + 24.0
+    if start >= hours:
+        raise Unpredictable(f"relapse at {figure.at} would come before anybody is well")
+    first = sim.rated(start)
+    well = first <= 12 if study.population.enriched else first <= sim.baseline / 2
+    if well.sum() < 10:
+        raise Unpredictable(f"only {int(well.sum())} of {sim.n} simulated people are well when relapse begins to count")
+    step = 3.5 if hours - start <= 24 * 90 else 7.0
+    days = np.arange(start / 24 + step, hours / 24 + 1e-9, step)
+    scores = np.stack([sim.rated(24 * day)[well] for day in days], axis=1)
+    if figure.rule is not None:
+        bound = rule(figure.rule).value
+        high = scores >= bound
+        both = high[:, :-1] & high[:, 1:]
+        day = np.where(both.any(axis=1), days[np.argmax(both, axis=1)], np.nan)
+    else:
+        day = rules.relapse(scales.get("MADRS"), list(days), scores, baseline=sim.baseline[well], best=first[well])
+    if figure.is_share:
+        return Sample(~np.isnan(day), "share", "share")
+    since = np.where(np.isnan(day), np.inf, day - start / 24 + 1)
+    if not math.isfinite(float(np.median(since))):
+        raise Unpredictable(f"fewer than half of those who are well relapse within {at.hours / 24:.0f} days")
+    return Sample(np.minimum(since, at.hours / 24), "median", "time")
+
+
+# --- side effects ---------------------------------------------------------------------------------------------------
+
+
+def _effect(sim: Simulated, study: Study, arm: Arm, figure: Figure, hours: float) -> Sample:
+    if figure.of in REPORTED:
+        return _event(sim, arm, figure, hours)
+    if figure.of in ("SBP", "DBP", "HR", "CADSS"):
+        return _peak(sim, arm, figure, hours)
+    if figure.is_share:
+        return Sample(_reached(sim, study, arm, figure, hours), "share", "share")
+    change = score(sim, study, arm, figure.of, hours) - baseline(sim, study, arm, figure.of)
+    return Sample(change, "standardised", "standardised", span_of(figure.of), note(figure.of))
+
+
+def _event(sim: Simulated, arm: Arm, figure: Figure, hours: float) -> Sample:
+    if figure.of not in PER_SESSION or PER_SESSION[figure.of] not in sim.values:
+        raise Unpredictable(f"{figure.of}: the model gives no rate at which people report it")
+    never = np.ones(sim.n)
+    for begin, course in _sessions(sim, arm, PER_SESSION[figure.of], hours):
+        del begin
+        never *= 1 - np.clip(course.max(axis=1), 0, 1)
+    # A chance per person becomes yes or no by one number of theirs, the same for every figure.
+    from scipy.special import ndtr
+
+    return Sample(ndtr(sim.reading_noise(f"event:{figure.of}")) < 1 - never, "share", "share")
+
+
+def _peak(sim: Simulated, arm: Arm, figure: Figure, hours: float) -> Sample:
+    rises, levels = [], []
+    for place, (begin, course) in enumerate(_sessions(sim, arm, SIGNS[figure.of], hours)):
+        reading = READING_SD.get(figure.of, 0.0) * sim.reading_noise(f"{figure.of}:{place}") if figure.is_share else 0.0
+        peak = course.max(axis=1)
+        rises.append(peak - begin + reading)
+        levels.append(peak + reading)
+    if not figure.is_share:
+        family = "pressure" if figure.of != "CADSS" else "points"
+        return Sample(np.max(rises, axis=0), "mean", family, span_of(figure.of))
+    if figure.rule is None:
+        raise Unpredictable(f"{figure.of}: the file does not say what counts (rule = '>= 180' or '>= +40')")
+    wanted = rule(figure.rule)
+    reached = [
+        _met(wanted, rise if wanted.kind == "rise" else level, np.zeros(sim.n))
+        for rise, level in zip(rises, levels, strict=True)
+    ]
+    return Sample(np.any(reached, axis=0), "share", "share")
+
+
+def _sessions(sim: Simulated, arm: Arm, name: str, hours: float):
+    """Each session begun by `hours`: the read-out at its start (n,) and over its first hours (n, t)."""
+    course = sim.course(name)
+    for day in arm.days:
+        start = 24.0 * (day - arm.days[0])
+        if start < hours:
+            inside = (sim.times >= start - 1e-9) & (sim.times <= min(start + SESSION_H, hours) + 1e-9)
+            yield sim.at(name, start), course[:, inside]
+
+
+# --- plasma ---------------------------------------------------------------------------------------------------------
+
+_PER_NG_ML = {"ng/mL": 1.0, "ug/L": 1.0, "ug/mL": 1e-3, "mg/L": 1e-3}
+_MOLAR = {"nmol/mL": 1e-3, "nmol/L": 1.0, "umol/L": 1e-3}  # of nmol/L
+_MASS = {"ketamine": 237.73, "norketamine": 223.70, "HNK": 239.70, "DHNK": 221.68}  # g/mol
+_AREA = {
+    "ng h/mL": 1.0,
+    "ng*h/mL": 1.0,
+    "ng.h/mL": 1.0,
+    "ug h/L": 1.0,
+    "ng min/mL": 60.0,
+    "ug h/mL": 1e-3,
+    "mg h/L": 1e-3,
+}
+
+
+def _level(sim: Simulated, figure: Figure, hours: float) -> Sample:
+    name = f"{figure.of}@{figure.site or 'venous'}"
+    statistic = "median" if figure.median is not None else "mean"
+    if figure.what == "concentration":
+        return Sample(sim.at(name, hours) * _factor(figure), statistic, "level")
+    times, course = sim.until(name, hours)
+    if figure.what == "cmax":
+        return Sample(course.max(axis=1) * _factor(figure), statistic, "level")
+    if figure.what == "auc":
+        return Sample(np.trapezoid(course, times, axis=1) * _AREA[figure.unit or "ng h/mL"], statistic, "level")
+    peak = times[np.argmax(course, axis=1)]
+    return Sample(peak * (60.0 if figure.unit == "min" else 1.0), statistic, "time")
+
+
+def _factor(figure: Figure) -> float:
+    unit = figure.unit or "ng/mL"
+    if unit in _PER_NG_ML:
+        return _PER_NG_ML[unit]
+    return 1000 / _MASS[figure.of.removeprefix("S-").removeprefix("R-")] * _MOLAR[unit]
