@@ -7,11 +7,12 @@ linear in itself, so over a short step it moves exactly by an exponential with i
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 
 import numpy as np
 from pk_oracle import shelf
+from scipy.linalg import expm
 
 from regrow import mechanism
 from regrow.catalog import models
@@ -52,6 +53,33 @@ def grid(starts: Sequence[float], until: float, over: float = 1.0) -> np.ndarray
     return np.append(np.concatenate(times), until)
 
 
+def _plasma(given: Sequence[models.Input], times: np.ndarray, weight_kg: float) -> dict[str, np.ndarray]:
+    """C_S, C_R and Cv_S at `times` by the matrix exponential; a step that comes again is not exponentiated again."""
+    linear = shelf("d1", weight_kg=weight_kg)
+    n = len(linear.states)
+    known: dict[tuple, np.ndarray] = {}
+    stops = np.unique(np.round(np.concatenate([times, *([t, t + d] for t, _, _, d in given)]), 10))
+    x, kept = np.append(np.zeros(n), 1.0), {}
+    for now, then in zip(stops, (*stops[1:], stops[-1]), strict=True):
+        for t, state, mg, d in given:
+            if not d and abs(t - now) < 1e-9:
+                x[linear.states.index(state)] += float(np.asarray(mg).flat[0])
+        kept[now] = x.copy()
+        rates = [
+            (s, float(np.asarray(mg).flat[0]) / d) for t, s, mg, d in given if d and t - 1e-9 <= now < t + d - 1e-9
+        ]
+        key = (round(then - now, 9), tuple(rates))
+        if key not in known:
+            big = np.zeros((n + 1, n + 1))
+            big[:n, :n] = linear.rates
+            for state, rate in rates:
+                big[linear.states.index(state), n] += rate
+            known[key] = expm(big * key[0])
+        x = known[key] @ x
+    path = np.stack([kept[t] for t in np.round(times, 10)], axis=1)
+    return {name: linear.outputs[name] @ path[:n] for name in ("C_S", "C_R", "Cv_S")}
+
+
 def session(
     doses: Sequence[tuple[str, str, float, float, float]],
     times: np.ndarray,
@@ -67,44 +95,52 @@ def session(
     `midazolam`: (mg, start h, duration h).
     """
     given = [put for drug, route, mg, at, over in doses for put in models.inputs("d1", drug, route, mg, at, over)]
-    plasma = shelf("d1", weight_kg=weight_kg).run(given, times) if given else {}
+    halves = np.append(np.ravel(np.column_stack([times[:-1], (times[:-1] + times[1:]) / 2])), times[-1])
+    plasma = _plasma(given, halves, weight_kg)
     n = len(values["ke0"])
     scale = np.broadcast_to(scale, (n,))
-    drive = {name: plasma.get(name, np.zeros(len(times))) for name in ("C_S", "C_R", "Cv_S")}
+    drive = {name: plasma[name] for name in ("C_S", "C_R", "Cv_S")}
     rules = _rules()
     states = [name for name, kind, _ in rules if kind == "' ="]
     level = {name: np.zeros(n) for name in ("Ce_S", "Ce_R", *states)}
     path: dict[str, list[np.ndarray]] = {name: [] for name, _, _ in rules}
 
-    def scope(k: float) -> dict[str, np.ndarray]:
+    def scope(plasma_of: Callable[[np.ndarray], float]) -> dict[str, np.ndarray]:
         found = {**_WORDS, **values, **level}
-        low = int(np.floor(k))
         for name, row in drive.items():
-            found[name] = scale * (row[low] if k == low else (row[low] + row[low + 1]) / 2)
+            found[name] = scale * plasma_of(row)
         for name, kind, code in rules:
             if kind == " :=":
                 found[name] = eval(code, {}, found)
         return found
 
     for k, now in enumerate(times):
-        here = scope(k)
+        here = scope(lambda row, k=k: row[2 * k])
         for name in path:
             path[name].append(np.broadcast_to(here[name], (n,)).copy())
         if k + 1 == len(times):
             break
         step = times[k + 1] - now
-        middle = scope(k + 0.5)
+
+        def mean(row: np.ndarray, k: int = k) -> float:
+            return (row[2 * k] + 4 * row[2 * k + 1] + row[2 * k + 2]) / 6
+
+        middle = scope(mean)
+        before = dict(level)
         for site, plasma_name in (("Ce_S", "C_S"), ("Ce_R", "C_R")):
             target = values["f_uKp"] * middle[plasma_name] / values["mw_K"]
             level[site] = target + (level[site] - target) * np.exp(-values["ke0"] * step)
-        after = scope(k + 0.5)
-        moved = {}
+        arrived = {site: level[site] for site in ("Ce_S", "Ce_R")}
+        level.update({site: (before[site] + arrived[site]) / 2 for site in arrived})
+        after = scope(mean)
+        moved = arrived
         for name, kind, code in rules:
             if kind == "' =":
                 at_0, at_1 = (eval(code, {}, {**after, name: np.full(n, x)}) for x in (0.0, 1.0))
                 rate = at_0 - at_1
                 target = np.divide(at_0, rate, out=np.zeros(n), where=rate > 0)
                 moved[name] = target + (level[name] - target) * np.exp(-rate * step)
+                after[name] = (level[name] + moved[name]) / 2
         level.update(moved)
         for mg, start, over in midazolam:
             share = max(0.0, min(times[k + 1], start + over) - max(now, start)) / over
