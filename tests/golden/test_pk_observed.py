@@ -159,3 +159,10 @@ def test_a_nasal_0_2_mg_per_kg_peaks_within_one_deviation_of_the_measured_level(
 def test_a_nasal_0_4_mg_per_kg_is_less_than_proportional():
     """huge2010_nasal_s_ketamine: 34.3 (SD 22) ng/mL at 0.4 mg/kg against 27.7 at 0.2, clearly less than double."""
     assert nasal_peak(28.0) / nasal_peak(14.0) < 1.5
+
+
+@pytest.mark.xfail(reason="D1's venous blood runs 1.4 times above after the spray: perezruixo2021 is the model for it")
+@pytest.mark.parametrize(("mg", "cmax"), [(28.0, 43.8), (56.0, 72.5), (84.0, 101.0)])
+def test_d1_meets_the_levels_after_the_esketamine_spray(mg, cmax):
+    """perezruixo2021_table4: Cmax in venous plasma, ng/mL."""
+    assert nasal_peak(mg) == pytest.approx(cmax, rel=0.2)
