@@ -1,7 +1,7 @@
-"""A course through the mechanism for the tests, solved by scipy on the model text itself.
+"""A course through the mechanism for the tests: one standard person (70 kg, MADRS 33, no expectancy) unless said.
 
-It shares nothing with the engine: the text becomes SBML, SBML becomes plain Python arithmetic, and LSODA integrates it
-from event to event. One standard person (70 kg, MADRS 33, no expectancy) unless a test says otherwise.
+`course` shares nothing with the engine: the text becomes SBML, SBML becomes plain Python arithmetic, and LSODA
+integrates it from event to event. `course_by_engine` asks the engine for the same course.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 import antimony
 import libsbml
@@ -20,6 +21,7 @@ from scipy.integrate import solve_ivp
 
 from regrow import mechanism
 from regrow.catalog import drugs, models, structures
+from regrow.engine import Bolus, Change, Event, Infusion, Jump, compile_model, solve
 from regrow.mechanism import switches
 
 CORE = tuple(part for part in mechanism.CORE if part != "body")
@@ -34,15 +36,6 @@ class Dose:
     duration: float = 2 / 3
     drug: str = "ketamine"
     route: str = "iv"
-
-
-@dataclass(frozen=True)
-class Set:
-    """At `at` (h) a parameter takes `value`."""
-
-    at: float
-    parameter: str
-    value: float
 
 
 @dataclass(frozen=True)
@@ -63,15 +56,30 @@ class Run:
         return self.at("D", hour) - float(self.values["D"][0])
 
 
-def course(
+@dataclass(frozen=True)
+class Plan:
+    """A course as a model text, values and events."""
+
+    text: str
+    values: Mapping[str, float]
+    events: tuple[Event, ...]
+    until: float
+
+    def hours(self) -> np.ndarray:
+        close, far = np.linspace(0.0, 12.0, 145), np.arange(12.0, self.until + 1.0, 2.0)
+        hours = np.unique(np.concatenate([close, far, [event.time for event in self.events], [self.until]]))
+        return hours[hours <= self.until]
+
+
+def planned(
     *doses: Dose,
     until: float = 336.0,
     using: Sequence[str] = (),
     sets: Mapping[str, float] | None = None,
-    later: Sequence[Set] = (),
+    later: Sequence[Change] = (),
     expectancy: Sequence[tuple[float, float]] = (),
     model: str = "d1",
-) -> Run:
+) -> Plan:
     """A course of `doses` with switches `using`; `expectancy` lists (hour, u) of each perceived treatment."""
     effect = switches.combine(using)
     drug = drugs.get(doses[0].drug if doses else "ketamine")
@@ -79,26 +87,48 @@ def course(
     person = models.parameters(serving, weight_kg=70.0, age_y=40.0, female=False)
     values = mechanism.values() | {name: float(value[0]) for name, value in person.items()}
     values |= drug.sets | dict(effect.sets) | dict(sets or {})
-    events: list[tuple[float, str, str, float, float]] = []
+    events: list[Event] = []
     for dose in doses:
         for start, state, mg, lasts in models.inputs(
             serving, drug, dose.route, 70.0 * dose.mg_kg, dose.start, dose.duration, individual=person
         ):
             amount = float(np.atleast_1d(mg)[0])
-            if lasts:
-                events += [
-                    (start, "rate", state, amount / lasts, 0),
-                    (start + lasts, "rate", state, -amount / lasts, 0),
-                ]
-            else:
-                events.append((start, "jump", state, 1.0, amount))
-    for first in {dose.start for dose in doses}:
-        events += [(first + j.at, "jump", j.state, j.keep, j.add) for j in effect.jumps]
-    events += [(c.at, "set", c.parameter, c.value, 0) for c in effect.changes]
-    events += [(c.at, "set", c.parameter, c.value, 0) for c in later]
-    events += [(hour, "jump", "X", 1 - u, u * values["X0"]) for hour, u in expectancy]
+            events.append(Infusion(start, state, amount, lasts) if lasts else Bolus(start, state, amount))
+    for first in sorted({dose.start for dose in doses}):
+        events += [Jump(first + jump.at, jump.state, jump.keep, jump.add) for jump in effect.jumps]
+    events += [Change(change.at, change.parameter, change.value) for change in effect.changes]
+    events += later
+    events += [Jump(hour, "X", 1 - u, u * values["X0"]) for hour, u in expectancy]
     structure = structures.get(serving.structure).text
-    return _solve(_program(mechanism.text(structure, modules=(*CORE, *effect.joins))), values, events, until)
+    text = mechanism.text(structure, modules=(*CORE, *effect.joins))
+    return Plan(text, values, tuple(e for e in events if e.time < until), until)
+
+
+def course_by_engine(outputs: Sequence[str], hours: np.ndarray, *doses: Dose, **options: Any) -> Run:
+    """The engine's answer for `outputs` at `hours`; options as `planned`."""
+    plan = planned(*doses, **options)
+    model = compile_model(plan.text)
+    known = {name: value for name, value in plan.values.items() if name in model.parameters}
+    solution = solve(model, known, plan.events, hours, outputs)
+    return Run(hours, {name: solution.values[k, 0] for k, name in enumerate(outputs)})
+
+
+def course(*doses: Dose, **options: Any) -> Run:
+    """What happens; options as `planned`."""
+    plan = planned(*doses, **options)
+    events: list[tuple[float, str, str, float, float]] = []
+    for event in plan.events:
+        if isinstance(event, Infusion):
+            rate = float(event.amount) / event.duration
+            events.append((event.time, "rate", event.state, rate, 0))
+            events.append((event.time + event.duration, "rate", event.state, -rate, 0))
+        elif isinstance(event, Bolus):
+            events.append((event.time, "jump", event.state, 1.0, float(event.amount)))
+        elif isinstance(event, Jump):
+            events.append((event.time, "jump", event.state, float(event.keep), float(event.add)))
+        else:
+            events.append((event.time, "set", event.parameter, float(event.value), 0))
+    return _solve(_program(plan.text), plan.values, events, plan.hours())
 
 
 def rat(mg_kg: float, until: float = 24.0, **sets: float) -> Run:
@@ -161,13 +191,11 @@ def _names(expression: str) -> set[str]:
     return set(re.findall(r"(?<![\w.])[A-Za-z_]\w*", expression))
 
 
-def _solve(program: Program, values: Mapping[str, float], events: list, until: float) -> Run:
+def _solve(program: Program, values: Mapping[str, float], events: list, hours: np.ndarray) -> Run:
     missing = set(program.parameters) - set(values)
     assert not missing, f"no value for {sorted(missing)}"
     p = dict(values)
-    near = np.linspace(0.0, 12.0, 145)
-    hours = np.unique(np.concatenate([near, np.arange(12.0, until + 1.0, 2.0), [e[0] for e in events], [until]]))
-    hours = hours[hours <= until]
+    until = float(hours[-1])
     stops = sorted({0.0, until, *(e[0] for e in events if e[0] < until)})
     y = np.array(program.make(p)[1], float)
     flow = np.zeros(len(program.states))

@@ -11,8 +11,9 @@ from functools import cache
 
 import numpy as np
 import pytest
-from mechanism_course import Dose, Run, Set, course, rat
+from mechanism_course import Dose, Run, course, rat
 
+from regrow.engine import Change
 from regrow.mechanism import switches
 
 Row = Callable[[], None]
@@ -271,7 +272,7 @@ def lateral_habenula() -> None:
     assert run.change(1) < reference().change(1) - 1.0
     assert run.change(24) < reference().change(24) - 1.0
     assert share(run, 168) == pytest.approx(1.0, abs=0.05)
-    active = [Set(4.0, "Po_lo", 4e-4)]
+    active = [Change(4.0, "Po_lo", 4e-4)]
     shortened = course(KETAMINE, using=["habenula"], later=active)
     assert shortened.change(24) > run.change(24) + 1.0
     assert "b_H" not in reference().values
