@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json as json_text
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -29,17 +31,185 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
         raise typer.Exit
 
 
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+def _print_json(value: object) -> None:
+    typer.echo(json_text.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+@app.command()
+def protocols(json: Json = False) -> None:
+    """List the protocols: who states them, on which days."""
+    from regrow.catalog import protocols as shelf
+
+    rows = [shelf.describe(shelf.get(id)) for id in shelf.ids()]
+    if json:
+        _print_json(rows)
+        return
+    for row in rows:
+        days = ", ".join(f"{day:g}" for day in row["days"]) or "none stated: give --days"
+        typer.echo(f"{row['id']:22} {row['title']}\n{'':22} days {days}\n{'':22} {row['source']}")
+
+
+@app.command()
+def models(json: Json = False) -> None:
+    """List the published pharmacokinetic models: their people, routes and source."""
+    from regrow.catalog import models as shelf
+
+    rows = [
+        {
+            "id": m.id,
+            "title": m.title,
+            "people": m.people.studied.who,
+            "routes": list(m.routes),
+            "drugs": list(m.drugs),
+            "site": m.site,
+            "missing": list(m.missing),
+            "source": m.citation,
+            "doi": list(m.doi),
+            "confidence": m.confidence,
+            "errata": list(m.errata),
+        }
+        for m in map(shelf.get, shelf.ids())
+    ]
+    if json:
+        _print_json(rows)
+        return
+    for row in rows:
+        typer.echo(f"{row['id']:18} {row['title']}")
+        typer.echo(f"{'':18} {row['people']}; {', '.join(row['routes'])}")
+        typer.echo(f"{'':18} {row['source']}")
+
+
+@app.command()
+def switches(json: Json = False) -> None:
+    """List what `--without` and `--with` can change, and what each changes in the equations."""
+    from regrow.mechanism import switches as table
+
+    rows = [
+        {
+            "name": switch.id,
+            "kind": switch.kind,
+            "changes": switch.what,
+            "honest": switch.honest,
+            "intervention": switch.intervention.id,
+            "strength": switch.strength,
+            "evidence": list(switch.evidence),
+        }
+        for switch in table.switches().values()
+    ]
+    if json:
+        _print_json(rows)
+        return
+    for row in rows:
+        typer.echo(f"--{row['kind']:7} {row['name']:18} {row['changes']}")
+
+
+@app.command()
+def simulate(
+    protocol: Annotated[str, typer.Argument(help="A protocol's id (a unique prefix is enough) or a .toml file.")],
+    weight: Annotated[str, typer.Option(help='Body weight, such as "80 kg".')] = "",
+    height: Annotated[str, typer.Option(help='Height, such as "170 cm".')] = "",
+    age: Annotated[str, typer.Option(help='Age, such as "45 y".')] = "",
+    sex: Annotated[str, typer.Option(help="female or male.")] = "",
+    baseline: Annotated[str, typer.Option(help="MADRS before treatment, 0 to 60.")] = "",
+    condition: Annotated[str, typer.Option(help="What is treated.")] = "",
+    drug: Annotated[str, typer.Option(help="Give this drug instead of the protocol's.")] = "",
+    dose: Annotated[str, typer.Option(help='Give this dose instead, such as "0.5 mg/kg".')] = "",
+    route: Annotated[str, typer.Option(help="Give by this route instead.")] = "",
+    duration: Annotated[str, typer.Option(help='Infuse over this time, such as "40 min".')] = "",
+    days: Annotated[str, typer.Option(help='Session days from the first, such as "0,3,7".')] = "",
+    people: Annotated[int | None, typer.Option(help="Draw this many people; without it one typical person.")] = None,
+    seed: Annotated[int, typer.Option(help="Same seed, same people.")] = 1,
+    until: Annotated[str, typer.Option(help='Simulate until, such as "26 weeks".')] = "",
+    belief: Annotated[str, typer.Option(help="open, saline-blind, active-placebo, masked or none.")] = "open",
+    without: Annotated[list[str] | None, typer.Option(help="Switch steps of the mechanism off.")] = None,
+    with_: Annotated[list[str] | None, typer.Option("--with", help="Add conditions or co-treatments.")] = None,
+    model: Annotated[str, typer.Option(help="Pharmacokinetic model, or all.")] = "d1",
+    mechanism: Annotated[Path | None, typer.Option(help="Equations of your own (.ant) after the plasma.")] = None,
+    workers: Annotated[int, typer.Option(help="Processes to use.")] = 1,
+    out: Annotated[list[Path] | None, typer.Option(help="Write .nc, .parquet, .csv, .svg or .html.")] = None,
+    json: Json = False,
+) -> None:
+    """Simulate a treatment course from dose to mood."""
+    from regrow import order
+
+    asked = order.Order(
+        protocol=protocol,
+        weight=weight,
+        height=height,
+        age=age,
+        sex=sex,
+        baseline=baseline,
+        condition=condition,
+        drug=drug,
+        dose=dose,
+        route=route,
+        duration=duration,
+        days=days,
+        people=people,
+        seed=seed,
+        until=until,
+        belief=belief,
+        without=tuple(without or ()),
+        with_=tuple(with_ or ()),
+        model=model,
+        mechanism=mechanism,
+        workers=workers,
+    )
+    order.carry_out(asked, tuple(out or ()), json=json)
+
+
+# `--without ampa vdcc` and `--out a.nc b.html`: several values after one option, as the contract writes them.
+_ENDINGS = (".nc", ".parquet", ".csv", ".svg", ".html")
+
+
+def _spread(args: list[str]) -> list[str]:
+    """The arguments with `--opt a b` written as `--opt a --opt b` for the options that take several values."""
+    if not args or args[0] != "simulate":
+        return args
+    spread: list[str] = []
+    option = ""
+    first = False
+    for arg in args:
+        if arg.startswith("-"):
+            option, first = (arg, True) if arg in ("--without", "--with", "--out") else ("", False)
+            spread.append(arg)
+        elif option and (first or _belongs(option, arg)):
+            for value in arg.split(",") if option != "--out" else [arg]:
+                spread += [value] if first else [option, value]
+                first = False
+        else:
+            option = ""
+            spread.append(arg)
+    return spread
+
+
+def _belongs(option: str, arg: str) -> bool:
+    if option == "--out":
+        return arg.endswith(_ENDINGS)
+    from regrow.mechanism import switches as table
+
+    return all(name in table.switches() for name in arg.split(","))
+
+
 def _say(code: str, sentence: str) -> None:
     print(f"regrow: {code}: {' '.join(sentence.split())}", file=sys.stderr)
 
 
 def main(args: list[str] | None = None) -> None:
     """Runs one command and exits: 0 done, 1 could not finish, 2 bad input, 130 interrupted."""
+    from regrow.refusal import Failure
+
     try:
-        code = app(args, standalone_mode=False)
+        code = app(_spread(sys.argv[1:] if args is None else args), standalone_mode=False)
     except Refusal as refusal:
         _say(refusal.code, refusal.sentence)
         sys.exit(2)
+    except Failure as failure:
+        _say(failure.code, failure.sentence)
+        sys.exit(1)
     except (typer.Abort, KeyboardInterrupt):
         _say("INTERRUPTED", "stopped by the keyboard; nothing was written.")
         sys.exit(130)

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from regrow.catalog import protocols
+from regrow import dosing
+from regrow.catalog import drugs, protocols
 from regrow.refusal import Refusal
 from regrow.regimen import opening, revise, walk
 
@@ -201,3 +202,14 @@ def test_a_bad_file_is_refused_naming_file_key_value_and_way_out(file, text, nam
 
 def test_a_missing_file_is_refused():
     assert code_of(protocols.get, "no/such.toml") == "PROTOCOL-FILE"
+
+
+@pytest.mark.parametrize("drug", dosing.KETAMINES)
+def test_the_salt_factor_of_dosing_is_the_drug_file_s(drug):
+    assert drugs.get(drug).salts["hydrochloride"] == dosing.HYDROCHLORIDE_PER_BASE
+
+
+def test_the_nasal_device_of_dosing_is_the_drug_file_s():
+    device = drugs.route("esketamine", "intranasal").device
+    assert device is not None
+    assert (device.mg, device.gap_h) == (dosing.DEVICE_MG, pytest.approx(dosing.DEVICE_GAP_H))

@@ -74,12 +74,21 @@ class Given(_Row):
         return self
 
 
+class Usual(_Row):
+    """What a session gives of a comparator whose dose is not stated, and where that comes from."""
+
+    dose: str
+    route: Route
+    duration: str | None = None
+    source: str
+
+
 class Drug(_Row):
     """One drug. `shares` splits a dose into the enantiomers, `salts` are mg of salt per mg of base.
 
     `model` names the drug's own pharmacokinetic model where the ketamine shelf does not hold for it; `sets` gives
     parameters of the mechanism their value under this drug (as a switch does). `unknown` lists read-outs that have no
-    number under this drug: null, never zero.
+    number under this drug: null, never zero. `usual` is the dose a run takes where none is stated.
     """
 
     id: str
@@ -91,6 +100,7 @@ class Drug(_Row):
     model: str | None = None
     sets: dict[str, float] = {}
     unknown: tuple[str, ...] = ()
+    usual: Usual | None = None
     notes: tuple[str, ...] = ()
     source: str
     confidence: Confidence

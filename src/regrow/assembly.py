@@ -1,0 +1,158 @@
+"""A course and its people joined into what the engine solves: model text, a value per person, events on a clock.
+
+The one thing to know: nothing is solved and nothing is decided here. Values come from the model shelf and from
+`parameters.toml`; a person's deviation from them is drawn by (seed, person, parameter), never in sequence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from regrow import engine, mechanism
+from regrow.catalog import drugs, models, structures
+from regrow.mechanism import switches
+from regrow.people import Population, normal
+from regrow.refusal import Refusal
+from regrow.regimen import Course, Session, check_ceilings, walk
+
+Values = dict[str, float | np.ndarray]
+
+# What a person must believe for a session to count as a treatment: the share u of the way that expectancy goes towards
+# X0 at each. Starting values of design notes (mechanism 5): assumed until the evidence calibrates them.
+BELIEF = {"none": 0.0, "saline-blind": 0.13, "active-placebo": 0.67, "masked": 1.0, "open": 0.67}
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """One chunk of people with their course, ready for the engine.
+
+    `cautions` are sentences on uses that the model's data do not cover; refusals come while it is made.
+    """
+
+    course: Course
+    people: Population
+
+    @cached_property
+    def drugs(self) -> tuple[drugs.Drug, ...]:
+        """The drugs of the course, in order of appearance."""
+        given = [dose.drug for phase in self.course.protocol.phases for doses in phase.doses for dose in doses]
+        return tuple(drugs.get(name) for name in dict.fromkeys(given))
+
+    @cached_property
+    def model(self) -> models.Model:
+        """The pharmacokinetic model that serves every drug of the course; refuses with DRUGS-MIXED if none does."""
+        serving = {drug.id: models.serving(self.course.model, drug).id for drug in self.drugs}
+        real = {drug: model for drug, model in serving.items() if _in_plasma(drugs.get(drug))}
+        if len(set(real.values())) > 1:
+            pairs = ", ".join(f"{drug} by {model}" for drug, model in real.items())
+            sentence = f"drug: one course needs one plasma model, but it has {pairs}; simulate one drug at a time"
+            raise Refusal("DRUGS-MIXED", sentence, field="drug", value=list(real))
+        return models.get(next(iter((real or serving).values()), self.course.model))
+
+    @cached_property
+    def cautions(self) -> tuple[str, ...]:
+        """What to be careful with, once every dose was held against the model's people and the drug's ceiling."""
+        people = self.people
+        found: list[str] = []
+        for phase in self.course.protocol.phases:
+            for dose in dict.fromkeys(dose for doses in phase.doses for dose in doses):
+                if not _in_plasma(drugs.get(dose.drug)):
+                    continue
+                found += models.check(self.model, dose.drug, dose.route, weight_kg=people.weight_kg, age_y=people.age_y)
+        sessions = walk(self.course.protocol, self.course.hours / 24)
+        for drug in self.drugs:
+            own = [replace(s, doses=tuple(d for d in s.doses if d.drug == drug.id)) for s in sessions]
+            check_ceilings(own, drugs.ceilings(drug), people.weight_kg, people.height_cm, people.female)
+        return tuple(dict.fromkeys(found))
+
+    @cached_property
+    def text(self) -> str:
+        """The model text: units, plasma, mechanism, and what the switches join to it."""
+        structure = structures.get(self.model.structure).text
+        return mechanism.text(structure, modules=(*mechanism.CORE, *self.switches.joins))
+
+    @cached_property
+    def switches(self) -> switches.Effect:
+        """What the course's switches do together."""
+        return switches.combine(self.course.switches)
+
+    @cached_property
+    def compiled(self) -> engine.Model:
+        return engine.compile_model(self.text)
+
+    @cached_property
+    def values(self) -> Values:
+        """Every parameter's value, one number or one per person (n,)."""
+        people = self.people
+        values: Values = {}
+        for name, parameter in mechanism.parameters().items():
+            values[name] = parameter.value
+            if parameter.spread and not people.typical:
+                z = normal(people.seed, people.index, f"parameter:{name}")
+                spread = parameter.spread
+                values[name] = parameter.value * np.exp(spread.omega * z) + spread.sd * z
+        values["M0"] = people.baseline
+        draws = None
+        if not people.typical:
+            draws = {name: normal(people.seed, people.index, f"pk:{name}") for name in models.etas(self.model)}
+        values |= models.parameters(
+            self.model, weight_kg=people.weight_kg, age_y=people.age_y, female=people.female, draws=draws
+        )
+        for drug in self.drugs:
+            values |= drug.sets
+        condition = switches.conditions().get(self.course.condition or "")
+        return values | dict(condition.sets if condition else {}) | dict(self.switches.sets)
+
+    def of(self, who: np.ndarray) -> Values:
+        """The values of the people at the places `who`, for the parameters that the model text has."""
+        wanted = self.compiled.parameters
+        return {name: _of(value, who) for name, value in self._needed(wanted).items()}
+
+    def _needed(self, wanted: Iterable[str]) -> Mapping[str, float | np.ndarray]:
+        return {name: self.values[name] for name in wanted if name in self.values}
+
+    def events(self, session: Session, who: np.ndarray) -> list[engine.Event]:
+        """What one session does to the people at the places `who`: doses, and the jump of expectancy at its start."""
+        people = self.people[who]
+        individual = {name: np.broadcast_to(_of(value, who), (people.n,)) for name, value in self.values.items()}
+        events: list[engine.Event] = []
+        for dose in session.doses:
+            mg = dose.mg(people.weight_kg, people.height_cm, people.female)
+            given = models.inputs(
+                self.model,
+                dose.drug,
+                dose.route,
+                np.broadcast_to(mg, (people.n,)),
+                session.start_h + dose.offset_h,
+                dose.duration_h,
+                device=dose.device,
+                individual=individual,
+            )
+            for time, state, amount, duration in given:
+                if duration:
+                    events.append(engine.Infusion(time, state, amount, duration))
+                else:
+                    events.append(engine.Bolus(time, state, amount))
+        for jump in self.switches.jumps:
+            events.append(engine.Jump(session.start_h + jump.at, jump.state, jump.keep, jump.add))
+        u = BELIEF[self.course.belief]
+        if u:
+            events.append(engine.Jump(session.start_h, "X", 1 - u, u * individual["X0"]))
+        return events
+
+    def changes(self, start: float, end: float) -> list[engine.Event]:
+        """The parameters that the switches change from `start` until before `end`, h."""
+        return [engine.Change(c.at, c.parameter, c.value) for c in self.switches.changes if start <= c.at < end]
+
+
+def _of(value: float | np.ndarray, who: np.ndarray) -> float | np.ndarray:
+    return value[who] if isinstance(value, np.ndarray) and value.ndim else value
+
+
+def _in_plasma(drug: drugs.Drug) -> bool:
+    """Whether a plasma model follows the drug: not for a placebo, nor for what acts on the body's text alone."""
+    return bool(drug.shares or drug.model)

@@ -1,0 +1,168 @@
+"""What a person asks of `regrow simulate`, as text, carried out: read, simulated, written.
+
+The one thing to know: everything is checked before anything is computed, and everything is computed before anything is
+written, so a refusal leaves no file and no half of one.
+"""
+
+from __future__ import annotations
+
+import json as json_text
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from regrow import units
+from regrow.refusal import Refusal
+
+if TYPE_CHECKING:
+    from regrow.people import Population
+    from regrow.regimen import Course
+    from regrow.simulate import Result
+
+
+@dataclass(frozen=True)
+class Order:
+    """The options of `regrow simulate` as they were typed; "" or None where an option was not given."""
+
+    protocol: str
+    weight: str = ""
+    height: str = ""
+    age: str = ""
+    sex: str = ""
+    baseline: str = ""
+    condition: str = ""
+    drug: str = ""
+    dose: str = ""
+    route: str = ""
+    duration: str = ""
+    days: str = ""
+    people: int | None = None
+    seed: int = 1
+    until: str = ""
+    belief: str = "open"
+    without: tuple[str, ...] = ()
+    with_: tuple[str, ...] = ()
+    model: str = "d1"
+    mechanism: Path | None = None
+    workers: int = 1
+
+
+def carry_out(order: Order, out: tuple[Path, ...] = (), *, json: bool = False) -> None:
+    """Simulates and writes each file of `out`; prints the summary, or JSON, on standard output.
+
+    Refuses bad input before anything is computed; nothing is written unless everything could be.
+    """
+    if out:
+        from regrow.page import check_out
+
+        for path in out:
+            check_out(path)
+    result = simulated(order)
+    from regrow import results
+
+    for caution in result.cautions:
+        _notice(caution)
+    if out:
+        from regrow.page import write
+
+        data = results.dataset(result)
+        write(data, *out)
+        _notice(f"wrote {', '.join(map(str, out))}")
+    if json:
+        print(json_text.dumps(results.as_json(result), ensure_ascii=False, allow_nan=False))
+    elif not out:
+        print(results.as_text(result))
+
+
+def _notice(sentence: str) -> None:
+    print(f"note: {sentence}", file=sys.stderr)
+
+
+def simulated(order: Order) -> Result:
+    """The run that the order asks for, with a progress bar once it takes over a second."""
+    from regrow import simulate
+
+    course, people = read(order)
+    with _progress() as progress:
+        if order.model == "all":
+            return simulate.side_by_side(course, people, workers=order.workers, progress=progress)
+        return simulate.run(course, people, workers=order.workers, progress=progress)
+
+
+def read(order: Order) -> tuple[Course, Population]:
+    """The course and the people that an order states; refuses what it cannot read, naming the option."""
+    from regrow import regimen
+    from regrow.catalog import drugs, models, protocols
+    from regrow.mechanism import switches
+
+    drug = drugs.get(order.drug) if order.drug else None
+    usual = drug.usual if drug and not order.dose else None
+    protocol = regimen.revise(
+        protocols.get(order.protocol),
+        drug=drug.id if drug else None,
+        dose=order.dose or (usual.dose if usual else None),
+        route=order.route or (usual.route if usual else None),
+        duration=order.duration or (usual.duration if usual else None),
+        days=order.days or None,
+    )
+    if usual:
+        protocol = replace(protocol, assumed=(*protocol.assumed, f"dose {usual.dose}: {usual.source}"))
+    chosen = [switches.get(name, "without") for name in order.without]
+    chosen += [switches.get(name, "with") for name in order.with_]
+    course = regimen.Course(
+        protocol=protocol,
+        belief=order.belief,
+        switches=tuple(switch.id for switch in chosen),
+        model=order.model if order.model == "all" else models.get(order.model).id,
+        condition=order.condition or None,
+        until_h=units.read(order.until, "h", "until") if order.until else None,
+    )
+    if order.workers < 1:
+        sentence = f"workers: {order.workers} is below 1; give the number of processes to use, 1 or more"
+        raise Refusal("WORKERS-RANGE", sentence, field="workers", value=order.workers)
+    return course, _people(order, course)
+
+
+def _people(order: Order, course: Course) -> Population:
+    from regrow.mechanism import switches
+    from regrow.people import Population, Stated
+
+    stated = Stated.read(order.weight, order.height, order.age, order.sex, order.baseline)
+    condition = switches.conditions().get(course.condition or "")
+    if condition and stated.baseline is None:
+        stated = replace(stated, baseline=condition.baseline)
+    if order.people is None:
+        return Population.of(stated.person(), order.seed)
+    return Population.draw(order.people, order.seed, stated)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[float], None]]:
+    """A callback that draws a bar on standard error once a second has passed; silent before."""
+    started = time.monotonic()
+    bar = None
+    task = None
+
+    def tell(share: float) -> None:
+        nonlocal bar, task
+        if bar is None:
+            if time.monotonic() - started < 1.0 or share >= 1.0:
+                return
+            from rich.console import Console
+            from rich.progress import Progress
+
+            bar = Progress(console=Console(stderr=True), transient=True)
+            bar.start()
+            task = bar.add_task("simulating", total=1.0)
+        assert task is not None
+        bar.update(task, completed=share)
+
+    try:
+        yield tell
+    finally:
+        if bar is not None:
+            bar.stop()

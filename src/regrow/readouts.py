@@ -1,0 +1,211 @@
+"""What a person can check in a run: the read-outs, their units and how each comes from the model's outputs.
+
+The one thing to know: a read-out that the chosen pharmacokinetic model or equations cannot give is absent with a reason
+(`why`), never zero. Everything that leaves `simulate` (Dataset, JSON, page) passes through this table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+Values = Mapping[str, np.ndarray]  # engine outputs by name, each (people, times)
+
+
+@dataclass(frozen=True)
+class Readout:
+    """One read-out: its unit, what it is, the engine outputs it needs, and what people have shown of it."""
+
+    name: str
+    unit: str
+    title: str
+    needs: tuple[str, ...]
+    compute: Callable[[Values], np.ndarray]
+    shown: str
+
+
+def _of(name: str) -> Callable[[Values], np.ndarray]:
+    return lambda v: v[name]
+
+
+def _plasma(*names: str) -> Callable[[Values], np.ndarray]:
+    # The model counts plasma in mg/L; clinics read ng/mL.
+    return lambda v: 1000.0 * sum((v[name] for name in names[1:]), v[names[0]])
+
+
+def _linked(scale: str) -> Callable[[Values], np.ndarray]:
+    def compute(values: Values) -> np.ndarray:
+        from regrow.catalog import scales
+
+        return scales.link("madrs", scale, np.clip(values["D"], 0.0, 60.0)).values
+
+    return compute
+
+
+_LINKED = "Read from the MADRS by published tables; one person may lie points apart, and single visits more."
+
+
+def _row(name: str, unit: str, title: str, needs: str, compute: Callable[[Values], np.ndarray], shown: str) -> Readout:
+    return Readout(name, unit, title, tuple(needs.split()), compute, shown)
+
+
+_PRESSURE = "Measured: rises with the dose, back within hours."
+
+READOUTS: dict[str, Readout] = {
+    row.name: row
+    for row in (
+        _row(
+            "ketamine_arterial",
+            "ng/mL",
+            "Ketamine in arterial plasma (S + R)",
+            "C_S C_R",
+            _plasma("C_S", "C_R"),
+            "Measured in volunteers; drives the effects.",
+        ),
+        _row(
+            "ketamine_venous",
+            "ng/mL",
+            "Ketamine in venous plasma (S + R)",
+            "Cv_S Cv_R",
+            _plasma("Cv_S", "Cv_R"),
+            "What a clinic samples; 1.6 to 1.9 times lower than arterial at the end of an infusion.",
+        ),
+        _row(
+            "norketamine",
+            "ng/mL",
+            "Norketamine in plasma",
+            "C_NK",
+            _plasma("C_NK"),
+            "Measured; its part in the antidepressant effect is small and uncertain.",
+        ),
+        _row(
+            "hnk",
+            "ng/mL",
+            "Hydroxynorketamine in plasma",
+            "C_HNK",
+            _plasma("C_HNK"),
+            "Uncertain three-fold between studies; no effect rests on it here.",
+        ),
+        _row(
+            "effect_site",
+            "umol/L",
+            "Free ketamine at the receptor",
+            "Ce",
+            _of("Ce"),
+            "Not measurable in people; follows plasma with a half-time of 8.3 min.",
+        ),
+        _row(
+            "block_interneuron",
+            "fraction",
+            "NMDA block, interneurons",
+            "b_I",
+            _of("b_I"),
+            "A prediction: no usable human occupancy study exists.",
+        ),
+        _row(
+            "block_phasic",
+            "fraction",
+            "NMDA block, signal-carrying receptors",
+            "b_S",
+            _of("b_S"),
+            "A prediction; spared at a treatment dose, hit at an anaesthetic one.",
+        ),
+        _row(
+            "block_resting",
+            "fraction",
+            "NMDA block, resting receptors",
+            "B_T",
+            _of("B_T"),
+            "A prediction from cell experiments.",
+        ),
+        _row(
+            "glutamate",
+            "relative to baseline",
+            "Glutamate surge",
+            "G",
+            _of("G"),
+            "Seen in people: Glx +38 % at 26 min by spectroscopy, +13 % glutamine cycling.",
+        ),
+        _row("p_eef2", "relative to baseline", "p-eEF2", "E", _of("E"), "Seen in mice only."),
+        _row(
+            "bdnf",
+            "relative units",
+            "BDNF released",
+            "B",
+            _of("B"),
+            "Transient in mice; in people only plasma BDNF, higher in responders.",
+        ),
+        _row("mtorc1", "relative units", "mTORC1 activity", "M", _of("M"), "Seen in rats; not measured in people."),
+        _row(
+            "synaptic_proteins",
+            "relative units",
+            "Synaptic proteins above baseline",
+            "P",
+            _of("P"),
+            "Seen in rats, 2 to 72 h.",
+        ),
+        _row(
+            "synapse_density",
+            "fraction of healthy",
+            "Synapse density",
+            "density",
+            _of("density"),
+            "Seen in mice; in people SV2A imaging showed no change at 24 h.",
+        ),
+        _row(
+            "connectivity",
+            "relative to baseline",
+            "Effective connectivity",
+            "connectivity",
+            _of("connectivity"),
+            "Insula to default-mode connectivity normalised at 2 days, back at 10, in one human study.",
+        ),
+        _row("madrs", "points", "MADRS", "D", _of("D"), "Measured in every trial; noise of rating not included."),
+        _row("phq9", "points", "PHQ-9", "D", _linked("phq-9"), f"{_LINKED} Looks back two weeks: not for 24 h."),
+        _row("qids_sr", "points", "QIDS-SR-16", "D", _linked("qids-sr-16"), _LINKED),
+        _row("hdrs17", "points", "HDRS-17", "D", _linked("hdrs-17"), _LINKED),
+        _row(
+            "cadss",
+            "points",
+            "Dissociation (CADSS)",
+            "cadss",
+            _of("cadss"),
+            "Measured: peaks near the end of the infusion, gone within two hours, wanes with repetition.",
+        ),
+        _row(
+            "sbp",
+            "mmHg",
+            "Systolic blood pressure",
+            "sbp",
+            _of("sbp"),
+            _PRESSURE,
+        ),
+        _row(
+            "dbp",
+            "mmHg",
+            "Diastolic blood pressure",
+            "dbp",
+            _of("dbp"),
+            _PRESSURE,
+        ),
+        _row("hr", "1/min", "Heart rate", "hr", _of("hr"), "Measured: small rise."),
+        _row(
+            "pain_nrs",
+            "points",
+            "Pain (0 to 10)",
+            "pain_nrs",
+            _of("pain_nrs"),
+            "Acute relief follows the drug; lasting relief was seen after days of infusion in CRPS.",
+        ),
+        _row(
+            "sedation",
+            "MOAA/S points (5 = alert)",
+            "Sedation",
+            "sedation",
+            _of("sedation"),
+            "Measured with esketamine spray and infusions.",
+        ),
+    )
+}

@@ -1,0 +1,251 @@
+"""What leaves a run: the summary numbers, the JSON of the command line, and the xarray Dataset.
+
+The one thing to know: one typical person gives plain numbers; a population (or several models side by side) gives
+median, 5th and 95th percentile. A value that the model cannot give is null, and `missing` says why.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from regrow import __version__
+from regrow.catalog import scales
+from regrow.readouts import READOUTS
+
+if TYPE_CHECKING:
+    import xarray
+
+    from regrow.simulate import Result
+
+DAY_H = 24.0
+
+
+def _spread(values: np.ndarray) -> dict[str, float | None]:
+    median, low, high = (_plain(v) for v in np.nanpercentile(values, [50, 5, 95]))
+    return {"median": median, "p5": low, "p95": high}
+
+
+def _plain(value: Any) -> float | None:
+    number = float(value)
+    return float(f"{number:.7g}") if math.isfinite(number) else None
+
+
+def summary(result: Result) -> dict[str, Any]:
+    """The numbers of interface.md: a number for one person, {median, p5, p95} for more; percentages 0 to 100.
+
+    Times count from the first dose's start; a time beyond the horizon is null.
+    """
+    end = float(result.times[-1])
+    baseline = result.people.baseline
+    show: Callable[[np.ndarray], Any] = (lambda v: _plain(v[0])) if result.people.n == 1 else _spread
+
+    def peak(name: str) -> np.ndarray | None:
+        found = [held.peaks[name] for held in result.sessions if name in held.peaks]
+        return np.nanmax(np.stack(found), axis=0) if found else None
+
+    def at(name: str, time: float) -> np.ndarray | None:
+        return result.at(name, time) if name in result.values and time <= end else None
+
+    def share(time: float, reached: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> float | None:
+        return _plain(100 * np.mean(reached(result.rated(time), baseline))) if time <= end else None
+
+    rows = {
+        "ketamine_cmax_ng_ml": peak("ketamine_arterial"),
+        "ketamine_venous_cmax_ng_ml": peak("ketamine_venous"),
+        "norketamine_cmax_ng_ml": peak("norketamine"),
+        "madrs_baseline": baseline,
+        "madrs_24h": at("madrs", DAY_H),
+        "madrs_7d": at("madrs", 7 * DAY_H),
+        "madrs_end": at("madrs", end),
+        "cadss_max": peak("cadss"),
+        "sbp_rise_max_mmhg": peak("sbp"),
+        "synapse_density_24h": at("synapse_density", DAY_H),
+        "synapse_density_end": at("synapse_density", end),
+    }
+    found = {name: None if values is None else show(values) for name, values in rows.items()}
+    madrs = scales.get("madrs")
+    assert madrs.response_rule
+    assert madrs.remission_rule
+    response, remission = madrs.response_rule.met, madrs.remission_rule.met
+    found["response_24h_percent"] = share(DAY_H, response)
+    found["response_7d_percent"] = share(7 * DAY_H, response)
+    found["response_end_percent"] = share(end, response)
+    found["remission_end_percent"] = share(end, remission)
+    return found
+
+
+def sessions(result: Result) -> list[dict[str, Any]]:
+    """The sessions as the median person has them: day, dose in mg of base, route, minutes, and for how many people.
+
+    Where a phase is ruled by a score, people part: a session is listed when at least half of the people have it, or
+    when nobody's schedule is shared by half, the most common one.
+    """
+    rows = []
+    for held in result.sessions:
+        has = np.isfinite(held.mg)
+        percent = 100 * float(np.mean(has))
+        if percent < 50 and _ruled(result):
+            continue
+        rows.append(
+            {
+                "day": _plain(held.day),
+                "dose_mg": _plain(np.nanmedian(held.mg)),
+                "drug": held.drug,
+                "route": held.route,
+                "duration_min": _plain(held.duration_h * 60),
+                "phase": held.phase,
+                "people_percent": _plain(percent),
+            }
+        )
+    return rows
+
+
+def _ruled(result: Result) -> bool:
+    return any(phase.until is not None for phase in result.course.protocol.phases)
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    """The whole JSON of `regrow simulate --json` (interface.md)."""
+    readouts: dict[str, Any] = {}
+    for name, row in READOUTS.items():
+        if name in result.missing:
+            readouts[name] = {"unit": row.unit, "at": [], "why": result.missing[name]}
+            continue
+        bands = np.nanpercentile(result.values[name], [50, 5, 95], axis=0)
+        points = [[_plain(t), *map(_plain, column)] for t, column in zip(result.times, bands.T, strict=True)]
+        readouts[name] = {"unit": row.unit, "at": points}
+    return {
+        "protocol": result.course.protocol.id,
+        "people": result.people.n,
+        "models": [model.id for model in result.models],
+        "simulated": True,
+        "sessions": sessions(result),
+        "readouts": readouts,
+        "summary": summary(result),
+        "citations": citations(result),
+        "assumed": list(result.course.protocol.assumed),
+        "cautions": list(result.cautions),
+        "error": {name: _plain(value) for name, value in result.error.items()},
+        "seed": result.people.seed,
+        "version": __version__,
+    }
+
+
+def citations(result: Result) -> list[str]:
+    """The papers a run leaned on: its plasma models, its protocol's source, then what its equations' values rest on."""
+    from regrow import mechanism
+
+    plasma = [f"{m.citation} (plasma model {m.id}; {m.confidence})" for m in result.models]
+    values = [f"{p.source} ({p.status}: {p.name})" for p in mechanism.parameters().values() if p.status == "measured"]
+    return list(dict.fromkeys([*plasma, f"Schedule: {result.course.protocol.source}", *values]))
+
+
+def statuses() -> Mapping[str, int]:
+    """How many parameters of the mechanism are measured, calibrated, assumed."""
+    from regrow import mechanism
+
+    return Counter(p.status for p in mechanism.parameters().values())
+
+
+def dataset(result: Result) -> xarray.Dataset:
+    """The run as an xarray.Dataset: dims person, time (h), session; units in every variable's attrs.
+
+    Provenance (protocol, models, citations, cautions, error estimate, version, seed) stands in the Dataset's attrs as
+    plain text and numbers, so that it survives NetCDF and Parquet.
+    """
+    import xarray
+
+    protocol, people = result.course.protocol, result.people
+    variables: dict[str, Any] = {}
+    for name, row in READOUTS.items():
+        if name in result.values:
+            attrs = {"units": row.unit, "long_name": row.title, "shown": row.shown}
+            variables[name] = (("person", "time"), result.values[name], attrs)
+    held = result.sessions
+    variables["session_day"] = (
+        "session",
+        np.array([h.day for h in held]),
+        {"units": "d", "long_name": "Day of session"},
+    )
+    variables["session_phase"] = ("session", np.array([h.phase for h in held], dtype=object))
+    variables["session_drug"] = ("session", np.array([h.drug for h in held], dtype=object))
+    variables["session_route"] = ("session", np.array([h.route for h in held], dtype=object))
+    variables["session_duration_min"] = ("session", np.array([h.duration_h * 60 for h in held]), {"units": "min"})
+    mg = np.array([h.mg for h in held]).reshape(len(held), people.n)
+    variables["session_dose_mg"] = (("session", "person"), mg, {"units": "mg", "long_name": "Dose, mg of base"})
+    for name in dict.fromkeys(name for h in held for name in h.peaks):
+        values = np.array([h.peaks.get(name, np.full(people.n, np.nan)) for h in held])
+        attrs = {"units": READOUTS[name].unit, "long_name": f"{READOUTS[name].title}: peak of the session"}
+        variables[f"session_{name}_peak"] = (("session", "person"), values, attrs)
+    for name, values, unit in people.columns():
+        variables[name] = ("person", values, {"units": unit})
+    attrs = {
+        "title": protocol.title,
+        "protocol": protocol.id,
+        "source": protocol.source,
+        "note": protocol.note,
+        "choices": list(protocol.choices),
+        "assumed": list(protocol.assumed),
+        "belief": result.course.belief,
+        "switches": list(result.course.switches),
+        "condition": result.course.condition or "",
+        "models": [model.id for model in result.models],
+        "missing": [f"{name}: {why}" for name, why in result.missing.items()],
+        "cautions": list(result.cautions),
+        "citations": citations(result),
+        "error": [f"{name}: {value:.2g}" for name, value in result.error.items()],
+        "simulated": "simulated, not observed; not a medical device",
+        "seed": people.seed,
+        "version": __version__,
+        **{f"parameters_{status}": count for status, count in statuses().items()},
+    }
+    coords = {
+        "person": people.index,
+        "time": ("time", result.times, {"units": "h", "long_name": "Time since the first dose"}),
+        "session": np.arange(1, len(held) + 1),
+    }
+    return xarray.Dataset(variables, coords=coords, attrs=attrs)
+
+
+def as_text(result: Result) -> str:
+    """The summary in words for a terminal."""
+    found = summary(result)
+    rows = sessions(result)
+    protocol = result.course.protocol
+
+    def show(name: str, unit: str = "") -> str:
+        value = found[name]
+        if value is None:
+            return "not given by this model"
+        if isinstance(value, dict):
+            if value["median"] is None:
+                return "not given by this model"
+            return f"{value['median']:.3g}{unit} (90 % of people {value['p5']:.3g} to {value['p95']:.3g})"
+        return f"{value:.3g}{unit}"
+
+    who = "one typical person" if result.people.n == 1 else f"{result.people.n} virtual people"
+    days = ", ".join(f"{row['day']:g}" for row in rows)
+    lines = [
+        f"{protocol.title}: {len(rows)} sessions, {who}. Simulated, not observed; not a medical device.",
+        f"  days                  {days}",
+        f"  first dose            {rows[0]['dose_mg']:.3g} mg {rows[0]['drug']} {rows[0]['route']}" if rows else "",
+        f"  peak ketamine         arterial {show('ketamine_cmax_ng_ml', ' ng/mL')}",
+        f"                        venous   {show('ketamine_venous_cmax_ng_ml', ' ng/mL')}",
+        f"  MADRS at start        {show('madrs_baseline')}",
+        f"        after 24 h      {show('madrs_24h')}",
+        f"        after 7 days    {show('madrs_7d')}",
+        f"        at the end      {show('madrs_end')}",
+        f"  dissociation (CADSS)  {show('cadss_max')}",
+        f"  systolic rise         {show('sbp_rise_max_mmhg', ' mmHg')}",
+    ]
+    if result.people.n > 1:
+        lines.append(f"  response after 24 h   {show('response_24h_percent', ' %')}")
+        lines.append(f"  response at the end   {show('response_end_percent', ' %')}")
+        lines.append(f"  remission at the end  {show('remission_end_percent', ' %')}")
+    lines += [f"  assumed               {line}" for line in protocol.assumed]
+    return "\n".join(line for line in lines if line)

@@ -1,0 +1,452 @@
+"""A treatment course simulated from dose to mood: course x people -> read-outs over time.
+
+The one thing to know: a course is solved in legs. A leg ends where a visit decides on a score (weekly *until
+remission*); there the people part into groups by what their score says, and people with the same future go on
+together. Person 17 is the same person in every run: all chance is keyed by (seed, person, purpose).
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from regrow.assembly import Assembly
+from regrow.catalog import models
+from regrow.engine import solve
+from regrow.people import Population, normal
+from regrow.readouts import READOUTS
+from regrow.refusal import Refusal
+from regrow.regimen import Course, Progress, Session, advance, opening
+
+if TYPE_CHECKING:
+    import xarray
+
+RATING_SD = 3.0  # points of MADRS between two ratings of the same state (mechanism notes 8.3; assumed)
+CHUNK = 4096  # people solved at a time: memory stays flat, results do not depend on it
+
+# Minutes from a session's start at which its course is sampled, besides the ends of its doses.
+_IN_SESSION_MIN = (
+    0,
+    5,
+    10,
+    15,
+    20,
+    25,
+    30,
+    35,
+    40,
+    45,
+    50,
+    60,
+    70,
+    80,
+    90,
+    105,
+    120,
+    150,
+    180,
+    220,
+    240,
+    300,
+    360,
+    480,
+    720,
+)
+_PEAKS = {  # peak of a session: read-out, and whether the rise over the session's start counts rather than the level
+    "ketamine_arterial": False,
+    "ketamine_venous": False,
+    "norketamine": False,
+    "cadss": False,
+    "sbp": True,
+    "dbp": True,
+    "hr": True,
+}
+_PEAK_WINDOW_H = 12.0
+
+
+@dataclass(frozen=True)
+class Held:
+    """One session as it was given: to whom, how much, and its peaks.
+
+    `mg` (n,) is mg of base, NaN for people who had no session on that day; `peaks` maps a read-out to (n,) values,
+    for pressure and pulse the rise above the session's start.
+    """
+
+    day: float
+    phase: str
+    drug: str
+    route: str
+    duration_h: float
+    mg: np.ndarray
+    peaks: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one run gave. `values` maps a read-out to (people, times); `missing` says why a read-out is absent."""
+
+    course: Course
+    people: Population
+    times: np.ndarray
+    values: Mapping[str, np.ndarray]
+    missing: Mapping[str, str]
+    sessions: tuple[Held, ...]
+    error: Mapping[str, float]
+    cautions: tuple[str, ...]
+    models: tuple[models.Model, ...]
+
+    def at(self, readout: str, time_h: float) -> np.ndarray:
+        """The read-out of every person (n,) at `time_h`, linear between the solved times."""
+        column = np.searchsorted(self.times, time_h)
+        if column < len(self.times) and self.times[column] == time_h:
+            return self.values[readout][:, column]
+        left, right = self.times[column - 1], self.times[column]
+        share = (time_h - left) / (right - left)
+        return (1 - share) * self.values[readout][:, column - 1] + share * self.values[readout][:, column]
+
+    def rated(self, time_h: float) -> np.ndarray:
+        """MADRS as a rater would write it at `time_h` (n,): whole points, 0 to 60, with the noise of rating.
+
+        The typical person is rated without noise.
+        """
+        return rate(self.at("madrs", time_h), self.people, time_h)
+
+
+def rate(madrs: np.ndarray, people: Population, time_h: float) -> np.ndarray:
+    """Latent MADRS (n,) as rated at `time_h`: noise keyed by person and time, rounded, within 0 to 60."""
+    if people.typical:
+        return madrs
+    noise = RATING_SD * normal(people.seed, people.index, f"rating:{time_h:.6g}")
+    return np.clip(np.round(madrs + noise), 0, 60)
+
+
+def simulate(
+    course: Course,
+    people: Population,
+    *,
+    times: Sequence[float] | None = None,
+    workers: int = 1,
+    progress: Callable[[float], None] | None = None,
+) -> xarray.Dataset:
+    """The course of every person as an xarray.Dataset: dims person, time (h), session; a variable per read-out.
+
+    `times` (h) adds to the times chosen by the house. Units and provenance are in `attrs`. Refuses what the course's
+    model, drug or route does not hold for.
+    """
+    from regrow.results import dataset
+
+    return dataset(run(course, people, times=times, workers=workers, progress=progress))
+
+
+def run(
+    course: Course,
+    people: Population,
+    *,
+    times: Sequence[float] | None = None,
+    workers: int = 1,
+    progress: Callable[[float], None] | None = None,
+) -> Result:
+    """As `simulate`, but as plain arrays: the quick path of the command line and of the clinic."""
+    grid = _grid(course, times)
+    chunks = [people[start : start + CHUNK] for start in range(0, people.n, CHUNK)]
+    parts: list[_Part] = []
+    if workers > 1 and len(chunks) > 1:
+        from concurrent.futures import ProcessPoolExecutor
+        from multiprocessing import get_context
+
+        with ProcessPoolExecutor(min(workers, len(chunks)), mp_context=get_context("spawn")) as pool:
+            for part in pool.map(_solve_chunk, [(course, chunk, grid) for chunk in chunks]):
+                parts.append(part)
+                _tell(progress, len(parts) / len(chunks))
+    else:
+        for chunk in chunks:
+            parts.append(_solve_chunk((course, chunk, grid)))
+            _tell(progress, len(parts) / len(chunks))
+    return _joined(course, people, grid, parts)
+
+
+def _tell(progress: Callable[[float], None] | None, share: float) -> None:
+    if progress:
+        progress(share)
+
+
+def _grid(course: Course, times: Sequence[float] | None) -> np.ndarray:
+    """Output times, h: fine around the sessions that are fixed from the start, every 6 h for a week, then daily."""
+    horizon = course.hours
+    fixed, _ = opening(course.protocol, horizon / 24)
+    wanted = {0.0, horizon, *(float(time) for time in times or ())}
+    wanted.update(np.arange(0.0, min(horizon, 168.0), 6.0))
+    wanted.update(np.arange(0.0, horizon, 24.0))
+    for session in fixed:
+        wanted.update(_session_times(session))
+    return np.array(sorted(time for time in wanted if 0 <= time <= horizon))
+
+
+def _session_times(session: Session) -> list[float]:
+    offsets = {minutes / 60 for minutes in _IN_SESSION_MIN}
+    offsets.update(edge for dose in session.doses for edge in (dose.offset_h, dose.end_h))
+    return sorted(session.start_h + offset for offset in offsets)
+
+
+# --- one chunk of people --------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Part:
+    values: dict[str, np.ndarray]
+    missing: dict[str, str]
+    sessions: list[Held]
+    error: dict[str, float]
+    cautions: list[str]
+    model: models.Model
+
+
+@dataclass(order=True)
+class _Group:
+    """People who go on together from `time`: the sessions they get next, and the visit that then decides."""
+
+    time: float
+    order: int
+    who: np.ndarray = field(compare=False)
+    state: np.ndarray | None = field(compare=False)
+    sessions: tuple[Session, ...] = field(compare=False)
+    then: Progress | None = field(compare=False)
+    carried: Session | None = field(compare=False, default=None)
+
+
+def _solve_chunk(job: tuple[Course, Population, np.ndarray]) -> _Part:
+    course, people, grid = job
+    return _Chunk(course, people, grid).solve()
+
+
+class _Chunk:
+    """The walk of one chunk of people through their course."""
+
+    def __init__(self, course: Course, people: Population, grid: np.ndarray) -> None:
+        self.course, self.people, self.grid = course, people, grid
+        self.setup = Assembly(course, people)
+        self.cautions = self.setup.cautions  # refuses before anything is solved
+        self.model = self.setup.compiled
+        self.readouts, self.missing = _available(self.setup)
+        self.outputs = sorted({name for row in self.readouts for name in READOUTS[row].needs})
+        dtype = np.float64 if people.n == 1 else np.float32
+        self.values = {name: np.full((people.n, len(grid)), np.nan, dtype) for name in self.readouts}
+        self.held: dict[tuple[float, str], Held] = {}
+        self.error: dict[str, float] = {}
+
+    def solve(self) -> _Part:
+        horizon = self.course.hours
+        sessions, then = opening(self.course.protocol, horizon / 24)
+        waiting = [_Group(0.0, 0, np.arange(self.people.n), None, sessions, then)]
+        made = 1
+        while waiting:
+            group = heapq.heappop(waiting)
+            state = self._leg(group, group.then.day * 24 if group.then else horizon)
+            if group.then is None:
+                continue
+            for next_group in self._decide(group, state, horizon):
+                same = next((g for g in waiting if _same_future(g, next_group)), None)
+                if same is not None and same.state is not None and next_group.state is not None:
+                    same.who = np.concatenate([same.who, next_group.who])
+                    same.state = np.concatenate([same.state, next_group.state], axis=1)
+                else:
+                    next_group.order = made
+                    made += 1
+                    heapq.heappush(waiting, next_group)
+        order = sorted(self.held)
+        return _Part(
+            self.values,
+            self.missing,
+            [self.held[key] for key in order],
+            self.error,
+            [*self.cautions, *self.setup.switches.notes],
+            self.setup.model,
+        )
+
+    def _leg(self, group: _Group, end: float) -> np.ndarray:
+        """Solves the group from its time to `end`, fills values and sessions, returns the states at `end`."""
+        who, n = group.who, len(group.who)
+        last = group.then is None
+        # The visit that decides opens the next leg: its dose comes after its score.
+        sessions = group.sessions if last else group.sessions[:-1]
+        if group.carried is not None:
+            sessions = (group.carried, *sessions)
+        people = self.people[who]
+        parameters = self.setup.of(who)
+        events = [event for session in sessions for event in self.setup.events(session, who)]
+        events += self.setup.changes(group.time, math.inf if last else end)
+        inside = (self.grid >= group.time) & ((self.grid < end) | last)
+        fine = {t for s in sessions for t in _session_times(s) if t <= s.start_h + _PEAK_WINDOW_H}
+        times = np.array(sorted({*self.grid[inside], *(t for t in fine if group.time <= t <= end), end}))
+        solved = solve(
+            self.model,
+            parameters,
+            events,
+            times,
+            self.outputs,
+            n=n,
+            start=group.state,
+            start_time=group.time,
+        )
+        for name, error in solved.error.items():
+            self.error[name] = max(error, self.error.get(name, 0.0))
+        found = {name: solved.values[row] for row, name in enumerate(self.outputs)}
+        columns = np.searchsorted(times, self.grid[inside])
+        computed = {name: READOUTS[name].compute(found) for name in self.readouts}
+        for name, values in computed.items():
+            self.values[name][np.ix_(who, np.flatnonzero(inside))] = values[:, columns]
+        for session in sessions:
+            self._hold(session, people, who, times, computed)
+        self._last = computed["madrs"][:, -1]
+        return solved.end
+
+    def _hold(
+        self,
+        session: Session,
+        people: Population,
+        who: np.ndarray,
+        times: np.ndarray,
+        computed: Mapping[str, np.ndarray],
+    ) -> None:
+        key = (session.day, session.phase)
+        window = (times >= session.start_h) & (times <= session.start_h + _PEAK_WINDOW_H)
+        peaks = {}
+        for name, rise in _PEAKS.items():
+            if name in computed:
+                course = computed[name][:, window]
+                peaks[name] = course.max(axis=1) - (course[:, 0] if rise else 0.0)
+        if key not in self.held:
+            blank = np.full(self.people.n, np.nan)
+            self.held[key] = Held(
+                session.day,
+                session.phase,
+                "+".join(dict.fromkeys(dose.drug for dose in session.doses)),
+                session.route,
+                session.duration_h,
+                blank.copy(),
+                {name: blank.copy() for name in peaks},
+            )
+        held = self.held[key]
+        held.mg[who] = session.mg(people.weight_kg, people.height_cm, people.female)
+        for name, values in peaks.items():
+            held.peaks[name][who] = values
+
+    def _decide(self, group: _Group, state: np.ndarray, horizon: float) -> list[_Group]:
+        then, protocol = group.then, self.course.protocol
+        assert then is not None
+        rule = then.rule(protocol)
+        if rule.scale != "MADRS":
+            sentence = f"rule: {rule.scale} is not predicted visit by visit; write the rule for MADRS"
+            raise Refusal("RULE-SCALE", sentence, field="scale", value=rule.scale)
+        now = then.day * 24
+        people = self.people[group.who]
+        met = rule.met(rate(self._last, people, now), people.baseline)
+        groups = []
+        for answer in (False, True):
+            chosen = np.flatnonzero(np.asarray(met) == answer)
+            if len(chosen):
+                sessions, after = advance(protocol, then, answer, horizon / 24)
+                carried = group.sessions[-1]
+                groups.append(_Group(now, 0, group.who[chosen], state[:, chosen], sessions, after, carried))
+        return groups
+
+
+def _same_future(one: _Group, other: _Group) -> bool:
+    return (one.time, one.sessions, one.then, one.carried) == (other.time, other.sessions, other.then, other.carried)
+
+
+def _available(setup: Assembly) -> tuple[list[str], dict[str, str]]:
+    """The read-outs that the model gives, and for each other one why it does not."""
+    outputs, model = set(setup.compiled.outputs), setup.model
+    lacks = {
+        "norketamine": ("norketamine",),
+        "hnk": ("hnk",),
+        "arterial": ("ketamine_arterial",),
+        "venous": ("ketamine_venous",),
+    }
+    why = {
+        readout: f"model {model.id} has no {analyte} concentration; choose another with --model"
+        for analyte in model.missing
+        for readout in lacks.get(analyte, ())
+    }
+    for drug in setup.drugs:
+        for name in drug.unknown:
+            why.setdefault(name, f"there is no number for it under {drug.title}")
+    if model.site != "arterial":
+        why.setdefault("ketamine_arterial", f"model {model.id} was made from {model.site} samples, not arterial ones")
+    for name, row in READOUTS.items():
+        if absent := [need for need in row.needs if need not in outputs]:
+            why.setdefault(name, f"the model text does not define {', '.join(absent)}")
+    return [name for name in READOUTS if name not in why], why
+
+
+def _joined(course: Course, people: Population, grid: np.ndarray, parts: Sequence[_Part]) -> Result:
+    """The chunks as one result; a session that only some chunks had stands as NaN for the others."""
+    first = parts[0]
+    values = {name: np.concatenate([part.values[name] for part in parts]) for name in first.values}
+    starts = np.cumsum([0, *(len(next(iter(part.values.values()))) for part in parts)])
+    sessions: dict[tuple[float, str], Held] = {}
+    for start, part in zip(starts, parts, strict=False):
+        for held in part.sessions:
+            key = (held.day, held.phase)
+            if key not in sessions:
+                blank = {name: np.full(people.n, np.nan) for name in held.peaks}
+                sessions[key] = replace(held, mg=np.full(people.n, np.nan), peaks=blank)
+            place = slice(start, start + len(held.mg))
+            sessions[key].mg[place] = held.mg
+            for name, peak in held.peaks.items():
+                sessions[key].peaks[name][place] = peak
+    error: dict[str, float] = {}
+    for part in parts:
+        for name, value in part.error.items():
+            error[name] = max(value, error.get(name, 0.0))
+    cautions = tuple(dict.fromkeys(caution for part in parts for caution in part.cautions))
+    ordered = tuple(sessions[key] for key in sorted(sessions))
+    return Result(course, people, grid, values, first.missing, ordered, error, cautions, (first.model,))
+
+
+def side_by_side(
+    course: Course,
+    people: Population,
+    *,
+    workers: int = 1,
+    progress: Callable[[float], None] | None = None,
+) -> Result:
+    """The same course and people under every model of the shelf that holds for its drug and route, as one band.
+
+    People repeat, once per model; `models` of the result lists the models in that order. A read-out that only some
+    models give is NaN for the others. Refuses with MODEL-ROUTE when no model holds.
+    """
+    dose = course.protocol.doses[0]
+    ids = models.band(dose.drug, dose.route)
+    if not ids:
+        sentence = f"model: no model of the shelf holds for {dose.drug} by route {dose.route}; choose another route"
+        raise Refusal("MODEL-ROUTE", sentence, field="model", value="all")
+    parts: list[_Part] = []
+    grid = _grid(course, None)
+    for place, name in enumerate(ids):
+        result = run(replace(course, model=name), people, workers=workers)
+        parts.append(
+            _Part(
+                dict(result.values),
+                dict(result.missing),
+                list(result.sessions),
+                dict(result.error),
+                list(result.cautions),
+                result.models[0],
+            )
+        )
+        _tell(progress, (place + 1) / len(ids))
+    every = dict.fromkeys(name for part in parts for name in part.values)
+    for part in parts:
+        for name in every:
+            part.values.setdefault(name, np.full((people.n, len(grid)), np.nan, np.float32))
+    crowd = people[np.tile(np.arange(people.n), len(ids))]
+    joined = _joined(course, crowd, grid, parts)
+    missing = {name: why for name, why in parts[0].missing.items() if name not in every}
+    return replace(joined, missing=missing, models=tuple(part.model for part in parts))
