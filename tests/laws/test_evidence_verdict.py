@@ -287,11 +287,20 @@ def test_a_summary_averages_studies_as_well_as_figures(file):
     assert tally([]).within_percent is None
 
 
+def test_sharpness_is_the_mean_width_and_error_of_each_kind(file):
+    found = check([file], predict=constant(16))
+    points, share = found.sharpness("points", "validation"), found.sharpness("share", "validation")
+    assert (points.n, share.n, found.sharpness("contrast", "validation").n) == (1, 1, 0)
+    interval = found.rows[0].to_dict()["predicted_ci95"]
+    assert points.mean_width == pytest.approx(interval[1] - interval[0], abs=0.02)
+    assert points.mean_absolute_error == pytest.approx(abs(found.rows[0].to_dict()["predicted"] + 16), abs=0.01)
+
+
 def test_the_text_names_hits_misses_and_reasons(file):
     text = check([file], predict=constant(16)).as_text()
     assert "doe2020" in text
     assert "not predicted: ECT is not simulated" in text
-    assert "validation" in text.splitlines()[-2]
+    assert any(line.startswith("validation ") and "5 figures" in line for line in text.splitlines()[-4:])
 
 
 def test_the_same_check_gives_the_same_json(file):

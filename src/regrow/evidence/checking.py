@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from regrow.catalog import evidence
 from regrow.catalog.evidence import Arm, Contrast, Figure, Study
@@ -23,6 +23,7 @@ from regrow.evidence.verdict import Estimate, Sample
 from regrow.refusal import Refusal
 
 PEOPLE = 1000
+USES = ("calibration", "validation", "check")
 
 Predictor = Callable[[Study, Arm, tuple[Figure, ...], int, int], Simulated]
 """Study, arm, the figures wanted of it, people to simulate, seed -> what was simulated."""
@@ -86,6 +87,22 @@ class Tally:
     covered_percent_by_study: float | None
 
 
+# What the targets of the evidence count as a figure of depression.
+DEPRESSION = (
+    "MADRS", "HDRS", "HDRS-6", "HDRS-17", "HDRS-21", "HDRS-24", "HDRS-25", "HDRS-28", "QIDS-SR-16", "QIDS-C-16",
+    "PHQ-9", "BDI",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Sharpness:
+    """Mean width of the predicted intervals and mean absolute error, of one kind of figure; None without any."""
+
+    n: int
+    mean_width: float | None
+    mean_absolute_error: float | None
+
+
 @dataclass(frozen=True)
 class Report:
     """All rows of one check, in the order of the files."""
@@ -101,8 +118,23 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """The contract's object: figures and summary."""
-        summary = {use: vars(self.tally(use)) for use in ("calibration", "validation", "check")}
+        summary: dict[str, Any] = {use: vars(self.tally(use)) for use in USES}
+        summary["depression"] = {use: vars(self.tally(use, is_depression)) for use in USES}
+        summary["sharpness"] = {
+            kind: {use: vars(self.sharpness(kind, use)) for use in USES} for kind in ("points", "share", "contrast")
+        }
         return {"figures": [row.to_dict() for row in self.rows], "summary": summary}
+
+    def sharpness(self, kind: Literal["points", "share", "contrast"], use: str) -> Sharpness:
+        """Width and error of one kind of depression figure: an arm's MADRS points, its per cent, a MADRS contrast."""
+        found = [r for r in self.rows if r.use == use and r.predicted is not None and _kind(r) == kind]
+        widths = [r.predicted.ci95[1] - r.predicted.ci95[0] for r in found if r.predicted and r.predicted.ci95]
+        errors = [abs(r.predicted.value - r.observed.value) for r in found if r.predicted]
+        return Sharpness(
+            len(found),
+            _rounded(sum(widths) / len(widths)) if widths else None,
+            _rounded(sum(errors) / len(errors)) if errors else None,
+        )
 
     def to_json(self) -> str:
         return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False, indent=1)
@@ -112,6 +144,20 @@ class Report:
         from regrow.evidence.text import as_text
 
         return as_text(self)
+
+
+def is_depression(row: Row) -> bool:
+    """Whether a row is a figure of depression: a depression scale, and no relapse ratio or standardised size."""
+    return row.figure.of in DEPRESSION
+
+
+def _kind(row: Row) -> str:
+    figure = row.figure
+    if not is_depression(row) or figure.what not in ("score", "change", "response", "remission"):
+        return ""
+    if isinstance(figure, Contrast):
+        return "contrast" if figure.of == "MADRS" and not figure.is_share and figure.unit is None else ""
+    return "share" if figure.is_share else ("points" if figure.of == "MADRS" and figure.unit is None else "")
 
 
 def tally(rows: Iterable[Row]) -> Tally:
@@ -146,15 +192,19 @@ def check(
     *,
     people: int = PEOPLE,
     seed: int = 1,
-    predict: Predictor,
+    predict: Predictor | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Report:
     """The report on evidence files: each figure predicted for the people stated, and judged.
 
-    `people` are simulated for each arm with `seed`; `predict` simulates one arm. Refuses with
+    `people` are simulated for each arm with `seed`; `predict` replaces the simulation (tests). Refuses with
     EVIDENCE-FILE when a file cannot be read or breaks the form; whatever the verdicts, the report comes.
     """
     studies = [evidence.read(path) for path in paths]
+    if predict is None:
+        from regrow.evidence.predict import predict_arm
+
+        predict = predict_arm
     rows: list[Row] = []
     for study in studies:
         if progress:

@@ -13,11 +13,12 @@ import numpy as np
 from regrow.catalog.evidence import Arm, Figure, Study
 from regrow.catalog.notation import Rule, duration, rule, when
 from regrow.evidence.simulated import Simulated, Unpredictable
-from regrow.evidence.verdict import Sample
+from regrow.evidence.verdict import Family, Sample
 from regrow.refusal import Refusal
 
 SIGNS = {"SBP": "sbp", "DBP": "dbp", "HR": "hr", "CADSS": "cadss", "MOAA/S": "sedation"}
 SPAN = {"CADSS": 92.0, "MOAA/S": 5.0, "pain NRS": 10.0, "headache NRS": 10.0, "pain VAS": 100.0}
+PAIN = ("pain NRS", "headache NRS", "pain VAS")
 READING_SD = {"SBP": 11.0, "DBP": 8.0, "HR": 7.0}  # of one reading, mmHg and 1/min; assumed, as in body.toml
 # Longer and shorter Hamilton scales have no published table; their totals are taken in proportion to the 17 items
 # (assumed from usual totals at entry: 12, 28, 30 and 32 beside 22).
@@ -71,10 +72,17 @@ def sample(sim: Simulated, study: Study, arm: Arm, figure: Figure) -> Sample:
             own = baseline(sim, study, arm, figure.of)
             values = 100 * values / (np.where(own > 0, own, np.nan) if figure.what == "change" else 1.0)
             values = np.nan_to_num(values)
-        family = "pressure" if figure.of in ("SBP", "DBP", "HR") else "points"
+        family = _family(figure)
         span = 100.0 if figure.unit == "%" else span_of(figure.of)
         return Sample(values, statistic, family, span, note(figure.of))
     return Sample(_reached(sim, study, arm, figure, hours), "share", "share", 60.0, note(figure.of))
+
+
+def _family(figure: Figure) -> Family:
+    if figure.of in ("SBP", "DBP", "HR"):
+        return "pressure"
+    # Dissociation follows the drug's level and is never below zero: studies differ by a factor, not by points.
+    return "level" if figure.of == "CADSS" else "points"
 
 
 def note(of: str) -> str:
@@ -95,8 +103,8 @@ def score(sim: Simulated, study: Study, arm: Arm, of: str, hours: float) -> np.n
         return sim.rated(hours)
     if of in SIGNS:
         return sim.at(SIGNS[of], hours)
-    if of in ("pain NRS", "headache NRS", "pain VAS"):
-        return sim.at("pain_nrs", hours) * SPAN[of] / 10
+    if of in PAIN:
+        return _pain(sim, study, arm, of, hours)
     return _on_scale(sim, study, arm, of, sim.rated(hours))
 
 
@@ -106,9 +114,18 @@ def baseline(sim: Simulated, study: Study, arm: Arm, of: str) -> np.ndarray:
         return sim.baseline
     if of in SIGNS:
         return sim.at(SIGNS[of], 0.0)
-    if of in ("pain NRS", "headache NRS", "pain VAS"):
-        return sim.at("pain_nrs", 0.0) * SPAN[of] / 10
+    if of in PAIN:
+        return _pain(sim, study, arm, of, 0.0)
     return _on_scale(sim, study, arm, of, sim.baseline)
+
+
+def _pain(sim: Simulated, study: Study, arm: Arm, of: str, hours: float) -> np.ndarray:
+    """Pain on its scale: the model's relief, from the pain at entry where the study states it."""
+    now, before = sim.at("pain_nrs", hours), sim.at("pain_nrs", 0.0)
+    entry = arm.baseline or study.population.baseline
+    if entry is None or (entry.scale or of) not in PAIN:
+        return now * SPAN[of] / 10
+    return entry.mean * now / np.where(before > 0, before, 1.0)
 
 
 def _on_scale(sim: Simulated, study: Study, arm: Arm, of: str, madrs: np.ndarray) -> np.ndarray:
@@ -263,8 +280,7 @@ def _peak(sim: Simulated, arm: Arm, figure: Figure, hours: float) -> Sample:
         rises.append(peak - begin + reading)
         levels.append(peak + reading)
     if not figure.is_share:
-        family = "pressure" if figure.of != "CADSS" else "points"
-        return Sample(np.max(rises, axis=0), "mean", family, span_of(figure.of))
+        return Sample(np.max(rises, axis=0), "mean", _family(figure), span_of(figure.of))
     if figure.rule is None:
         raise Unpredictable(f"{figure.of}: the file does not say what counts (rule = '>= 180' or '>= +40')")
     wanted = rule(figure.rule)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from regrow.evidence.checking import Report, Row, Tally, unit_of
+from regrow.evidence.checking import Report, Row, Tally, is_depression, unit_of
 
 
 def as_text(report: Report) -> str:
@@ -22,6 +22,9 @@ def as_text(report: Report) -> str:
         counted = report.tally(use)
         if counted.n:
             lines.append(_summary(use, counted))
+            depression = report.tally(use, is_depression)
+            if 0 < depression.n < counted.n:
+                lines.append(_summary("  depression", depression))
     lines.append(f"{report.people} simulated people for each arm, seed {report.seed}. Simulated, not observed.")
     return "\n".join(lines).lstrip("\n") + "\n"
 

@@ -1,0 +1,76 @@
+"""Arms of published studies, simulated: who is drawn, what is given, and what cannot be predicted."""
+
+import numpy as np
+import pytest
+
+from regrow.catalog import evidence
+from regrow.evidence import Unpredictable, check, predict
+
+PEOPLE = 120
+
+
+def simulated(name: str, arm: str, people: int = PEOPLE):
+    study = evidence.get(name)
+    chosen = study.named(arm)
+    figures = chosen.observed + tuple(c for c in study.contrast if arm in c.arms)
+    return predict.predict_arm(study, chosen, figures, people, 1)
+
+
+def test_people_are_those_of_the_study():
+    study = evidence.get("ionescu2021")
+    people = predict.population(study, study.arm[0], 2000, 1)
+    assert people.baseline.mean() == pytest.approx(40.4, abs=0.5)
+    assert people.baseline.std() == pytest.approx(5.8, abs=0.5)
+    assert people.age_y.mean() == pytest.approx(41, abs=1.5)
+    assert people.age_y.min() >= 18
+    assert people.female.mean() == pytest.approx(0.608, abs=0.04)
+
+
+def test_severity_on_another_scale_is_read_as_madrs():
+    study = evidence.get("zarate2006")
+    found = predict.severity(study, study.arm[0])
+    assert 28 < found.mean < 34  # HDRS-21 of 24.9
+    study = evidence.get("pfeiffer2024")
+    assert 28 < predict.severity(study, study.arm[0]).mean < 34  # PHQ-9 of 18.6
+
+
+def test_the_arms_of_a_study_share_their_people():
+    study = evidence.get("singh2016-ajp")
+    one, two = (predict.population(study, arm, 50, 1) for arm in study.arm[:2])
+    assert np.array_equal(one.baseline, two.baseline)
+    other = predict.population(evidence.get("zheng2019"), study.arm[0], 50, 1)
+    assert not np.array_equal(one.weight_kg, other.weight_kg)
+
+
+def test_infusions_printed_back_to_back_follow_each_other_without_a_gap():
+    study = evidence.get("kamp2020")
+    days = predict.course(study, study.arm[0], study.arm[0].days, 5.0).protocol.days
+    assert days == pytest.approx([0, 1 / 24, 2 / 24], abs=1e-12)
+
+
+def test_half_of_the_racemate_is_the_enantiomer_alone():
+    sim = simulated("kamp2020", "racemate, three steps")
+    whole = sim.at("ketamine@arterial", 3.0)
+    parts = sim.at("S-ketamine@arterial", 3.0) + sim.at("R-ketamine@arterial", 3.0)
+    assert parts == pytest.approx(whole, rel=2e-3)
+
+
+def test_what_the_model_does_not_hold_for_is_said_and_not_computed():
+    study = evidence.get("husain2004")
+    with pytest.raises(Unpredictable, match="electroconvulsive"):
+        predict.predict_arm(study, study.arm[0], study.arm[0].observed, PEOPLE, 1)
+    rows = check([evidence.path_of("weber2004")], people=PEOPLE).rows
+    assert all(row.within is None and "30 to 250 kg" in row.why for row in rows)
+
+
+def test_plasma_of_volunteers_that_served_no_fit_is_met_within_one_and_a_half_fold():
+    rows = check([evidence.path_of("peltoniemi2011")], people=PEOPLE).rows
+    assert sum(bool(row.within) for row in rows) >= 7
+    assert all(row.covered for row in rows)
+
+
+def test_a_check_of_a_trial_is_the_same_twice_and_has_a_number_for_every_figure():
+    paths = [evidence.path_of("correia-melo2020")]
+    first = check(paths, people=PEOPLE)
+    assert first.to_json() == check(paths, people=PEOPLE).to_json()
+    assert all(row.predicted is not None for row in first.rows)
