@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from regrow.catalog import evidence
-from regrow.evidence import Unpredictable, check, predict
+from regrow.catalog import evidence, protocols
+from regrow.catalog.claims import claims
+from regrow.evidence import Unpredictable, answers, check, predict
+from regrow.readouts import READOUTS
 
 PEOPLE = 120
 
@@ -74,3 +76,39 @@ def test_a_check_of_a_trial_is_the_same_twice_and_has_a_number_for_every_figure(
     first = check(paths, people=PEOPLE)
     assert first.to_json() == check(paths, people=PEOPLE).to_json()
     assert all(row.predicted is not None for row in first.rows)
+
+
+def test_every_claim_asks_the_model_for_a_protocol_and_a_read_out_that_there_are():
+    for claim in claims():
+        question = claim.question
+        if question is None:
+            continue
+        assert question.protocol in protocols.ids(), claim.id
+        if question.at_h is not None:
+            assert question.name in READOUTS or question.name in answers.SHARES, claim.id
+
+
+def test_claims_carry_the_number_the_model_gives_or_none():
+    asked = []
+
+    def ask(protocol, questions):
+        asked.append(protocol)
+        return dict.fromkeys(questions, (1.5, "points"))
+
+    rows = answers.answers(ask)
+    assert len(rows) == len(claims())
+    assert sorted(asked) == sorted(set(asked))
+    assert {"id", "quote", "file", "verdict", "evidence", "citations", "model"} <= set(rows[0])
+    shown = [row["model"] for row in rows if row["model"] is not None]
+    assert len(shown) >= 30
+    assert all(model["value"] == 1.5 and model["shows"] for model in shown)
+
+
+def test_the_model_answers_what_one_infusion_does():
+    wanted = {claim.id: claim.question for claim in claims() if claim.question and claim.question.protocol == "single"}
+    some = tuple(wanted[name] for name in ("four-hours", "raises-glutamate", "mild-side-effects"))
+    found = answers.ask_model("single", some)
+    madrs, glutamate, cadss = (found[question][0] for question in some)
+    assert 15 < madrs < 31
+    assert glutamate > 1.05
+    assert cadss > 2

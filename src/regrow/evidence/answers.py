@@ -22,7 +22,7 @@ from regrow.results import summary
 from regrow.simulate import Result, run
 
 PEOPLE = 1000
-_SHARES = ("response_percent", "remission_percent")  # at a time, of a drawn population
+SHARES = ("response_percent", "remission_percent")  # at a time, of a drawn population
 _UNITS = {
     "percent": "%",
     "mmhg": "mmHg",
@@ -89,7 +89,7 @@ def ask_model(protocol: str, questions: tuple[Question, ...]) -> dict[Question, 
     totals = summary(one)
     found: dict[Question, tuple[float | None, str]] = {}
     for question in questions:
-        if question.name in _SHARES and question.at_h is not None:
+        if question.name in SHARES and question.at_h is not None:
             found[question] = _share(population(), question.name, question.at_h), "%"
         elif question.at_h is not None:
             found[question] = _readout(one, question.name, question.at_h)
@@ -105,7 +105,7 @@ def ask_model(protocol: str, questions: tuple[Question, ...]) -> dict[Question, 
 
 def _share(result: Result, name: str, at_h: float) -> float:
     rated, madrs = result.rated(at_h), scales.get("madrs")
-    reached = madrs.response(rated, result.people.baseline) if name == _SHARES[0] else madrs.remission(rated)
+    reached = madrs.response(rated, result.people.baseline) if name == SHARES[0] else madrs.remission(rated)
     return round(100 * float(np.mean(reached)), 1)
 
 
