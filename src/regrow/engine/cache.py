@@ -12,15 +12,22 @@ import hashlib
 import os
 import stat
 import tempfile
+from functools import lru_cache
 from pathlib import Path
 
-#: Raised with each change to what lowering or a printer makes of the same text.
-EMITTER = "1"
+
+@lru_cache(maxsize=1)
+def _emitter() -> bytes:
+    """A hash of this package's own source: what an older regrow made of the same text is never taken for ours."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.digest()
 
 
 def key(*parts: object) -> str:
-    """A name for content: 32 hexadecimal digits of SHA-256 over the parts and the emitter's version."""
-    digest = hashlib.sha256(EMITTER.encode())
+    """A name for content: 32 hexadecimal digits of SHA-256 over the parts and the engine's own source."""
+    digest = hashlib.sha256(_emitter())
     for part in parts:
         data = part if isinstance(part, bytes) else str(part).encode()
         digest.update(len(data).to_bytes(8, "big") + data)
