@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_text
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -106,33 +107,64 @@ def switches(json: Json = False) -> None:
         typer.echo(f"--{row['kind']:7} {row['name']:18} {row['changes']}")
 
 
+Weight = Annotated[str, typer.Option(help='Body weight, such as "80 kg".')]
+Height = Annotated[str, typer.Option(help='Height, such as "170 cm".')]
+Age = Annotated[str, typer.Option(help='Age, such as "45 y".')]
+Sex = Annotated[str, typer.Option(help="female or male.")]
+Baseline = Annotated[str, typer.Option(help="MADRS before treatment, 0 to 60.")]
+Condition = Annotated[str, typer.Option(help="What is treated.")]
+Drug = Annotated[str, typer.Option(help="Give this drug instead of the protocol's.")]
+Dose = Annotated[str, typer.Option(help='Give this dose instead, such as "0.5 mg/kg".')]
+Route = Annotated[str, typer.Option(help="Give by this route instead.")]
+Duration = Annotated[str, typer.Option(help='Infuse over this time, such as "40 min".')]
+Days = Annotated[str, typer.Option(help='Session days from the first, such as "0,3,7".')]
+People = Annotated[int | None, typer.Option(help="Draw this many people; without it one typical person.")]
+Seed = Annotated[int, typer.Option(help="Same seed, same people.")]
+Until = Annotated[str, typer.Option(help='Simulate until, such as "26 weeks".')]
+Belief = Annotated[str, typer.Option(help="open, saline-blind, active-placebo, masked or none.")]
+Without = Annotated[list[str] | None, typer.Option(help="Switch steps of the mechanism off.")]
+With = Annotated[list[str] | None, typer.Option("--with", help="Add conditions or co-treatments.")]
+Mechanism = Annotated[Path | None, typer.Option(help="Equations of your own (.ant) after the plasma.")]
+Workers = Annotated[int, typer.Option(help="Processes to use.")]
+
+
 @app.command()
 def simulate(
-    protocol: Annotated[str, typer.Argument(help="A protocol's id (a unique prefix is enough) or a .toml file.")],
-    weight: Annotated[str, typer.Option(help='Body weight, such as "80 kg".')] = "",
-    height: Annotated[str, typer.Option(help='Height, such as "170 cm".')] = "",
-    age: Annotated[str, typer.Option(help='Age, such as "45 y".')] = "",
-    sex: Annotated[str, typer.Option(help="female or male.")] = "",
-    baseline: Annotated[str, typer.Option(help="MADRS before treatment, 0 to 60.")] = "",
-    condition: Annotated[str, typer.Option(help="What is treated.")] = "",
-    drug: Annotated[str, typer.Option(help="Give this drug instead of the protocol's.")] = "",
-    dose: Annotated[str, typer.Option(help='Give this dose instead, such as "0.5 mg/kg".')] = "",
-    route: Annotated[str, typer.Option(help="Give by this route instead.")] = "",
-    duration: Annotated[str, typer.Option(help='Infuse over this time, such as "40 min".')] = "",
-    days: Annotated[str, typer.Option(help='Session days from the first, such as "0,3,7".')] = "",
-    people: Annotated[int | None, typer.Option(help="Draw this many people; without it one typical person.")] = None,
-    seed: Annotated[int, typer.Option(help="Same seed, same people.")] = 1,
-    until: Annotated[str, typer.Option(help='Simulate until, such as "26 weeks".')] = "",
-    belief: Annotated[str, typer.Option(help="open, saline-blind, active-placebo, masked or none.")] = "open",
-    without: Annotated[list[str] | None, typer.Option(help="Switch steps of the mechanism off.")] = None,
-    with_: Annotated[list[str] | None, typer.Option("--with", help="Add conditions or co-treatments.")] = None,
-    model: Annotated[str, typer.Option(help="Pharmacokinetic model, or all.")] = "d1",
-    mechanism: Annotated[Path | None, typer.Option(help="Equations of your own (.ant) after the plasma.")] = None,
-    workers: Annotated[int, typer.Option(help="Processes to use.")] = 1,
+    context: typer.Context,
+    protocol: Annotated[str, typer.Argument(help="A protocol's id (a unique prefix is enough) or a .toml file.")] = "",
+    weight: Weight = "",
+    height: Height = "",
+    age: Age = "",
+    sex: Sex = "",
+    baseline: Baseline = "",
+    condition: Condition = "",
+    drug: Drug = "",
+    dose: Dose = "",
+    route: Route = "",
+    duration: Duration = "",
+    days: Days = "",
+    people: People = None,
+    seed: Seed = 1,
+    until: Until = "",
+    belief: Belief = "open",
+    without: Without = None,
+    with_: With = None,
+    model: Annotated[str, typer.Option(help="Pharmacokinetic model, or all; with --data an .ant file.")] = "d1",
+    mechanism: Mechanism = None,
+    workers: Workers = 1,
     out: Annotated[list[Path] | None, typer.Option(help="Write .nc, .parquet, .csv, .svg or .html.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Records of a NONMEM data set, run through --model.")] = None,
+    clock: Annotated[str, typer.Option(help="With --data, how long a covariate holds: nocb or locf.")] = "nocb",
     json: Json = False,
 ) -> None:
-    """Simulate a treatment course from dose to mood."""
+    """Simulate a treatment course from dose to mood, or the records of a NONMEM data set."""
+    if data is not None:
+        _simulate_records(context, data, model, tuple(out or ()), clock)
+        return
+    _refuse_given(context, ("clock",), "belongs to --data; leave it out, or give a data set")
+    if not protocol:
+        sentence = "protocol: none is given; name one (`regrow protocols` lists them), or give --data with --model"
+        raise Refusal("PROTOCOL-MISSING", sentence, field="protocol")
     from regrow import order
 
     asked = order.Order(
@@ -159,6 +191,34 @@ def simulate(
         workers=workers,
     )
     order.carry_out(asked, tuple(out or ()), json=json)
+
+
+def _given(context: typer.Context) -> list[str]:
+    """The names of the parameters that were typed."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+
+
+def _refuse_given(context: typer.Context, names: Iterable[str], why: str) -> None:
+    """Refuses with OPTION-UNUSED the first of `names` that was typed, so that nothing typed is ignored."""
+    for name in _given(context):
+        if name in names:
+            option = name if name == "protocol" else f"--{name.rstrip('_')}"
+            value = context.params[name]
+            raise Refusal("OPTION-UNUSED", f"{option}: {value} {why}", field=option, value=value)
+
+
+def _simulate_records(context: typer.Context, data: Path, model: str, out: tuple[Path, ...], clock: str) -> None:
+    others = [name for name in context.params if name not in ("data", "model", "out", "clock")]
+    _refuse_given(context, others, "says nothing to a data set, whose records and columns say all; leave it out")
+    if "model" not in _given(context) or len(out) != 1:
+        missing = "model" if "model" not in _given(context) else "out"
+        sentence = f"{missing}: --data needs --model MODEL.ant and one --out PRED.csv; give both"
+        raise Refusal("DATA-OPTIONS", sentence, field=missing, value=[str(path) for path in out])
+    from regrow.exchange import nonmem
+
+    for notice in nonmem.simulate(data, Path(model), out[0], clock=clock):
+        print(f"note: {notice}", file=sys.stderr)
 
 
 # `--without ampa vdcc` and `--out a.nc b.html`: several values after one option, as the contract writes them.
