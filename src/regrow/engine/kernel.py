@@ -1,35 +1,37 @@
-"""A kernel for one model, one set of outputs and one target, printed once and kept.
+"""A kernel for one model, one set of outputs and one target: what it is called with, and how it is printed.
 
-The one thing to know: what is kept is the layout (which row holds what) and the printed text or machine code; both
-come from `sections`, so a kernel from the cache and a fresh one are the same.
+The one thing to know: everything that a kernel's text depends on is in its `Shape`, so kernels of the same shape are
+printed once; the layout (which row holds what) comes out of the same printing.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-from regrow.engine import cache
 from regrow.engine.grid import Grid
 from regrow.engine.model import Model
-from regrow.engine.sections import Layout, Sections, needed_items
+from regrow.engine.sections import Layout, Printer, Sections
 
 
 @dataclass(frozen=True)
-class Kernel:
-    """`run` fills outputs and moves the state memory on; see `Call`."""
+class Shape:
+    """What makes a kernel: outputs, items solved (places in the program), states with infusions, states that stay
+    zero throughout (depots that nobody uses), sweeps of a feedback loop."""
 
-    layout: Layout
-    run: Callable[[Call], None]
+    outputs: tuple[str, ...]
+    needed: tuple[int, ...]
+    infused: tuple[str, ...]
+    idle: tuple[str, ...]
+    sweeps: int
 
 
 @dataclass(frozen=True)
 class Call:
-    """All arrays of one run of a kernel: rows by slot, columns by person."""
+    """All arrays of one run of a kernel: rows by slot, columns by person. `state` and `out` are filled."""
 
     const: np.ndarray
     state: np.ndarray
@@ -42,17 +44,34 @@ class Call:
     out: np.ndarray
 
 
-def numpy_kernel(model: Model, outputs: tuple[str, ...], infused: frozenset[str], sweeps: int, whole: bool) -> Kernel:
-    """The NumPy kernel, from the cache where it was printed before."""
-    return _numpy(model, outputs, infused, sweeps, whole)
+@dataclass(frozen=True)
+class Kernel:
+    """`layout` says which row holds what; `run` fills the outputs and moves the state memory on."""
+
+    layout: Layout
+    run: Callable[[Call], None]
+
+
+def write(model: Model, shape: Shape, printer: Printer) -> Layout:
+    """Prints the kernel of a shape through `printer`."""
+    return Sections(
+        model.program,
+        shape.outputs,
+        shape.needed,
+        frozenset(shape.infused),
+        frozenset(shape.idle),
+        shape.sweeps,
+        printer,
+    ).write()
 
 
 @lru_cache(maxsize=32)
-def _numpy(model: Model, outputs: tuple[str, ...], infused: frozenset[str], sweeps: int, whole: bool) -> Kernel:
+def numpy_kernel(model: Model, shape: Shape) -> Kernel:
+    """The kernel as NumPy source, which every machine can run."""
     from regrow.engine.numpy_printer import NumpyPrinter, load
 
     printer = NumpyPrinter()
-    layout = write(model, outputs, infused, sweeps, whole, printer)
+    layout = write(model, shape, printer)
     function = load(printer.source())
 
     def run(call: Call) -> None:
@@ -67,19 +86,7 @@ def _numpy(model: Model, outputs: tuple[str, ...], infused: frozenset[str], swee
     return Kernel(layout, run)
 
 
-def write(model: Model, outputs: tuple[str, ...], infused: frozenset[str], sweeps: int, whole: bool, printer) -> Layout:
-    """Prints the kernel through `printer`; `whole` keeps states that feed no output."""
-    program = model.program
-    needed = tuple(range(len(program.items))) if whole else needed_items(program, outputs)
-    return Sections(program, outputs, needed, infused, sweeps, printer).write()
-
-
 def spans(grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     """Clock time of each output and the time since the start of its step."""
     span = grid.theta * grid.h[grid.step]
     return grid.time[grid.step] + span, span
-
-
-def kernel_key(model: Model, outputs: tuple[str, ...], infused: frozenset[str], sweeps: int, whole: bool) -> str:
-    """A name for the kernel's content."""
-    return cache.key("kernel", model.key, json.dumps([outputs, sorted(infused), sweeps, whole]))

@@ -181,11 +181,12 @@ class Actions:
             memory[row] = value
         return memory
 
-    def end(self, memory: np.ndarray) -> np.ndarray:
-        """States (states, n) of the state memory; those that were not computed are NaN."""
+    def end(self, memory: np.ndarray, idle: Sequence[str] = ()) -> np.ndarray:
+        """States (states, n) of the state memory; idle ones are 0, those that were not computed are NaN."""
         x = np.full((len(self.program.states), self.n), np.nan)
         for k, s in enumerate(self.program.states):
             if s not in self.home:
+                x[k] = 0.0 if s in idle else np.nan
                 continue
             item, i = self.home[s]
             if ("state", s) in self.layout.slot:
@@ -255,6 +256,25 @@ class Actions:
             return [(self.layout.slot["state", event.state], keep, amount)]
         left = self.blocks.modes[k].left
         return [(self.layout.slot["mode", k, j], keep, left[j, i] * amount) for j in range(len(left))]
+
+
+def idle_states(program: Program, events: Sequence[Event], start: np.ndarray | None) -> tuple[str, ...]:
+    """States of exact blocks that begin at zero and that nothing ever enters: routes that nobody uses."""
+    touched = {event.state for event in events if not isinstance(event, Change)}
+    zero = {k for k, node in enumerate(program.nodes) if node == ("num", 0.0)}
+    place = {s: k for k, s in enumerate(program.states)}
+    idle: list[str] = []
+    for item in program.items:
+        states = item["states"]
+        if item["kind"] != "exact" or touched & set(states) or any(e not in zero for e in item["rest"]):
+            continue
+        if any(depot not in idle for _, depot, _ in item["depots"]):
+            continue
+        if start is None and all(program.initial[s] in zero for s in states):
+            idle += states
+        if start is not None and not start[[place[s] for s in states]].any():
+            idle += states
+    return tuple(idle)
 
 
 def leap(x: np.ndarray, jumps: Sequence[Jump], states: Sequence[str]) -> np.ndarray:

@@ -8,7 +8,9 @@ returned with an unknown error.
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,8 @@ import numpy as np
 from regrow.engine import plan
 from regrow.engine.events import Change, Event, Infusion, check, per_person
 from regrow.engine.grid import FINE, STANDARD, Pace
-from regrow.engine.kernel import Call, Kernel, numpy_kernel
+from regrow.engine.kernel import Call, Kernel, Shape, numpy_kernel
+from regrow.engine.sections import needed_items
 from regrow.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -55,6 +58,8 @@ class _Task:
     start: np.ndarray | None
     start_time: float
     whole: bool
+    printer: str
+    lanes: int  # of the whole run: its samples use the same machine code
 
     def some(self, who: np.ndarray | slice) -> _Task:
         """The same task for some of the people."""
@@ -88,15 +93,18 @@ def solve(
     start_time: float = 0.0,
     accuracy: str = "standard",
     whole: bool = True,
+    printer: str = "llvm",
 ) -> Solution:
     """The outputs of `n` people at `times` (h, ascending, from `start_time`), shape (outputs, n, times).
 
     `parameters`: one number for all or an array (n,) each. `start`: states (states, n) to go on from instead of the
     initial values; then give only events from `start_time` on, except infusions still running and changes, which
     hold on. `accuracy`: "standard", or "fine" for the fine grid throughout. `whole=False` leaves out states that
-    feed no output (their rows of `end` are NaN). Raises Refusal for everything that cannot be used.
+    feed no output (their rows of `end` are NaN). `printer`: "llvm"
+    makes machine code, "numpy" runs the same kernel as NumPy source (slower; also used where LLVM is missing).
+    Raises Refusal for everything that cannot be used.
     """
-    task = _checked(model, parameters, events, times, outputs, n, start, start_time, whole)
+    task = _checked(model, parameters, events, times, outputs, n, start, start_time, whole, printer)
     if accuracy not in ("standard", "fine"):
         raise Refusal("ACCURACY", f"accuracy is '{accuracy}'; give standard or fine", field="accuracy", value=accuracy)
     if model.general is not None:
@@ -119,17 +127,49 @@ def solve(
 
 
 def _run(task: _Task, pace: Pace) -> tuple[np.ndarray, np.ndarray]:
+    """Values and end states, chunk by chunk of people, the chunks side by side on this machine's cores."""
     values = np.empty((len(task.outputs), task.n, len(task.times)))
     end = np.empty((len(task.model.states), task.n))
-    infused = frozenset(e.state for e in task.events if isinstance(e, Infusion))
-    kernel = numpy_kernel(task.model, task.outputs, infused, pace.sweeps, task.whole)
-    for first in range(0, task.n, _PEOPLE_AT_ONCE):
-        who = slice(first, min(first + _PEOPLE_AT_ONCE, task.n))
-        values[:, who], end[:, who] = _chunk(task.some(who), pace, kernel)
+    shape = _shape(task, pace)
+    kernel = _kernel(task, shape)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    size = min(_PEOPLE_AT_ONCE, max(16, -(-task.n // cores // 16) * 16))
+    parts = [slice(first, min(first + size, task.n)) for first in range(0, task.n, size)]
+
+    def part(who: slice) -> None:
+        values[:, who], end[:, who] = _chunk(task.some(who), pace, kernel, shape)
+
+    if len(parts) == 1 or cores == 1 or task.printer == "numpy":
+        for who in parts:
+            part(who)
+    else:
+        with ThreadPoolExecutor(cores) as pool:
+            for _ in pool.map(part, parts):
+                pass
     return values, end
 
 
-def _chunk(task: _Task, pace: Pace, kernel: Kernel) -> tuple[np.ndarray, np.ndarray]:
+def _shape(task: _Task, pace: Pace) -> Shape:
+    program = task.model.program
+    infused = tuple(sorted({e.state for e in task.events if isinstance(e, Infusion)}))
+    idle = plan.idle_states(program, task.events, task.start)
+    needed = range(len(program.items)) if task.whole else needed_items(program, task.outputs)
+    used = tuple(k for k in needed if program.items[k]["states"][0] not in idle)
+    return Shape(task.outputs, used, infused, idle, pace.sweeps)
+
+
+def _kernel(task: _Task, shape: Shape) -> Kernel:
+    """Machine code where it can be made, else the same kernel in NumPy."""
+    if task.printer == "llvm":
+        try:
+            from regrow.engine.machine import machine_kernel
+        except ImportError:
+            return numpy_kernel(task.model, shape)
+        return machine_kernel(task.model, shape, task.lanes)
+    return numpy_kernel(task.model, shape)
+
+
+def _chunk(task: _Task, pace: Pace, kernel: Kernel, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
     program = task.model.program
     out = np.empty((len(task.times), len(task.outputs), task.n))
     x = task.start
@@ -152,7 +192,7 @@ def _chunk(task: _Task, pace: Pace, kernel: Kernel) -> tuple[np.ndarray, np.ndar
         part = np.empty((len(grid.step), len(task.outputs), task.n))
         kernel.run(Call(const, state, first_action, slot_of, keep, add, grid, first_out, part))
         out[inside] = part
-        x = actions.end(state)
+        x = actions.end(state, shape.idle)
     assert x is not None
     return np.moveaxis(out, 0, 2), x
 
@@ -180,7 +220,10 @@ def _checked(
     start: np.ndarray | None,
     start_time: float,
     whole: bool,
+    printer: str,
 ) -> _Task:
+    if printer not in ("llvm", "numpy"):
+        raise Refusal("PRINTER", f"printer is '{printer}'; give llvm or numpy", field="printer", value=printer)
     if n < 1:
         raise Refusal("PEOPLE", f"n is {n}; give at least one person", field="n", value=n)
     for name in outputs:
@@ -221,5 +264,15 @@ def _checked(
                 field="start",
             )
     return _Task(
-        model, given, check(events, model, n, start_time), clock, tuple(outputs), n, start, float(start_time), whole
+        model,
+        given,
+        check(events, model, n, start_time),
+        clock,
+        tuple(outputs),
+        n,
+        start,
+        float(start_time),
+        whole,
+        printer,
+        16 if n >= 100 else 8,
     )

@@ -84,6 +84,7 @@ class Sections:
         outputs: tuple[str, ...],
         needed: tuple[int, ...],
         infused: frozenset[str],
+        idle: frozenset[str],
         sweeps: int,
         printer: Printer,
     ) -> None:
@@ -91,6 +92,7 @@ class Sections:
         self.graph = Graph(program.nodes)
         self.layout = Layout(outputs, needed)
         self.infused = infused
+        self.idle = idle
         self.sweeps = sweeps
         self.p = printer
         self.items: list[tuple[int, Item]] = [(k, program.items[k]) for k in needed]
@@ -141,10 +143,14 @@ class Sections:
         node = self.graph.nodes[e]
         if node[0] == "num":
             return self.p.number(node[1])
+        if node[0] == "sym" and node[1] in self.idle:
+            return self.p.number(0.0)
         if node[0] == "sym" and node[1] in self.moving:
             return known[node[1]]
         if not self._symbols_of(e) & self.moving:
             value = self._const("expr", e)
+            if node[0] in ("lt", "le", "eq", "and", "or", "not"):  # memory holds 1 for true, 0 for false
+                value = self.p.op("lt", self.p.number(0.0), value)
         else:
             value = self.p.op(node[0], *(self._eval(k, known) for k in node[1:]))
         known[e] = value
@@ -211,7 +217,7 @@ class Sections:
 
     def _feeds(self, k: int, item: Item) -> list[tuple[int, int]]:
         """Pairs (mode, depot item) of an exact block."""
-        depots = sorted({self.home[d] for _, d, _ in item["depots"]})
+        depots = sorted({self.home[d] for _, d, _ in item["depots"] if d not in self.idle})
         return [(i, d) for d in depots for i in range(len(item["states"]))]
 
     def _propagate(self, start: dict[Any, Value], e: dict[tuple, Value], known: dict[Any, Value]) -> None:
@@ -337,11 +343,12 @@ class Sections:
     def _out(self, out: Index, start: dict[Any, Value], nodes: dict[Any, Value]) -> None:
         p = self.p
         wanted = [self.program.outputs[name] for name in self.layout.outputs]
-        names = frozenset().union(*(self._symbols_of(e) for e in wanted))
+        names = frozenset().union(*(self._symbols_of(e) for e in wanted)) - self.idle
         point: dict[Any, Value] = {}
         if "time" in names:
             point["time"] = p.scalar("out_time", out)
         direct = {s for _, item in self._exact() for s in item["states"]}
+        names &= self.moving
         if names & direct:
             self._propagate(start, self._exponentials(p.scalar("out_span", out), wide=False), point)
         weights = [p.scalar(f"basis{j}", out) for j in range(4)] if names - direct - {"time"} else []
