@@ -1,0 +1,72 @@
+"""Reference numbers of the standard person and of whole courses, through the command line's own door."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from regrow.order import Order, read
+from regrow.results import as_json, summary
+from regrow.simulate import Result, run
+
+
+@cache
+def course(**options: object) -> Result:
+    return run(*read(Order(**options)))  # type: ignore[arg-type]
+
+
+def change(result: Result, hour: float) -> float:
+    return float(result.at("madrs", hour)[0] - result.people.baseline[0])
+
+
+@pytest.mark.parametrize(("hour", "points"), [(220 / 60, -5.4), (24, -7.8), (168, -4.4)])
+def test_the_standard_person_without_expectancy_improves_as_in_the_reference(hour: float, points: float):
+    assert change(course(protocol="single", belief="none"), hour) == pytest.approx(points, abs=1.0)
+
+
+@pytest.mark.parametrize(
+    ("dose", "low", "high"), [("0.1 mg/kg", 0.35, 0.65), ("1.0 mg/kg", 0.85, 1.2), ("4.5 mg/kg", 0.1, 0.4)]
+)
+def test_the_dose_response_at_24_h_rises_to_a_plateau_and_falls(dose: str, low: float, high: float):
+    full = change(course(protocol="single", belief="none"), 24)
+    assert low < change(course(protocol="single", belief="none", dose=dose), 24) / full < high
+
+
+def test_density_rises_two_to_five_per_cent_of_healthy_at_24_h_and_not_more():
+    result = course(protocol="single", belief="none")
+    assert 0.02 < float(result.at("synapse_density", 24)[0] - result.at("synapse_density", 0)[0]) < 0.05
+
+
+def test_without_ampa_receptors_nothing_follows():
+    result = course(protocol="single", belief="none", without=("ampa",))
+    assert abs(change(result, 24)) < 0.78
+
+
+def test_memantine_does_not_work_and_a_believed_placebo_does():
+    assert abs(change(course(protocol="single", belief="none", drug="memantine"), 24)) < 0.5
+    assert -11 < change(course(protocol="single", drug="placebo", belief="active-placebo"), 24) < -6
+
+
+def test_the_same_person_stands_in_a_small_and_a_larger_population():
+    few = course(protocol="single", people=3, until="2 d")
+    more = course(protocol="single", people=9, until="2 d")
+    for name in few.values:
+        np.testing.assert_array_equal(few.values[name], more.values[name][:3])
+
+
+def test_people_whose_score_decides_part_and_each_keeps_a_whole_course():
+    result = course(protocol="atlanta", people=6, until="40 d", baseline="26")
+    assert np.isfinite(result.values["madrs"]).all()
+    weekly = [held for held in result.sessions if held.day >= 24]
+    assert weekly
+    assert all(np.isfinite(held.mg).any() for held in weekly)
+
+
+def test_the_json_of_one_person_holds_plain_numbers_and_of_several_their_band():
+    one, several = summary(course(protocol="single")), summary(course(protocol="single", people=3, until="2 d"))
+    assert isinstance(one["madrs_24h"], float)
+    assert set(several["madrs_24h"]) == {"median", "p5", "p95"}
+    assert several["madrs_7d"] is None
+    printed = as_json(course(protocol="single"))
+    assert printed["sessions"][0]["dose_mg"] == 35
+    assert all(len(point) == 4 for point in printed["readouts"]["madrs"]["at"])
