@@ -1,0 +1,198 @@
+"""Every read of the database for a person: scoped to their sites, allowed by role, logged.
+
+The one thing to know: what a person may not see does not exist for them (404), so guessing an address
+tells nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404
+
+from regrow.clinic import chain
+from regrow.clinic.models import (
+    Chair,
+    Course,
+    Duty,
+    Enquiry,
+    Evaluation,
+    LogRow,
+    Lot,
+    Measure,
+    Patient,
+    Session,
+    SettingChange,
+    Site,
+    Staff,
+)
+from regrow.clinic.roles import may
+from regrow.clinic.session import Fact
+from regrow.safety import Settings
+
+
+def require(staff: Staff, action: str) -> None:
+    """Raises PermissionDenied unless the person is active and their role allows the action."""
+    if not staff.active or not may(staff.role, action):
+        raise PermissionDenied(f"{staff.role} may not {action}")
+
+
+def staff_of(user: Any) -> Staff | None:
+    """The active staff record of a signed-in user, or None."""
+    if not getattr(user, "is_authenticated", False):
+        return None
+    return Staff.objects.filter(user=user, active=True).first()
+
+
+def sites(staff: Staff) -> QuerySet[Site]:
+    return staff.sites.order_by("id")
+
+
+def _one(rows: QuerySet[Any], **which: Any) -> Any:
+    found = rows.filter(**which).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def site(staff: Staff, pk: Any) -> Site:
+    return _one(sites(staff), pk=pk if str(pk).isdigit() else 0)
+
+
+def chair(staff: Staff, pk: Any) -> Chair:
+    return _one(Chair.objects.filter(site__in=sites(staff)), pk=pk if str(pk).isdigit() else 0)
+
+
+def chairs(staff: Staff) -> QuerySet[Chair]:
+    return Chair.objects.filter(site__in=sites(staff)).select_related("site")
+
+
+def saw(staff: Staff, now: datetime, what: str, patient: Patient | None = None) -> None:
+    """Notes in the log that a person read something."""
+    chain.log(staff.user.username, f"read {what}", now, patient.key if patient else "")
+
+
+def enquiries(staff: Staff) -> QuerySet[Enquiry]:
+    require(staff, "people.read")
+    return Enquiry.objects.filter(site__in=sites(staff), patient=None)
+
+
+def enquiry(staff: Staff, key: str) -> Enquiry:
+    require(staff, "people.read")
+    return _one(Enquiry.objects.filter(site__in=sites(staff)), key=key)
+
+
+def patients(staff: Staff, search: str = "") -> QuerySet[Patient]:
+    require(staff, "people.read")
+    rows = Patient.objects.filter(site__in=sites(staff))
+    return rows.filter(name__icontains=search) if search else rows
+
+
+def patient(staff: Staff, key: str, now: datetime, action: str = "people.read", what: str = "patient") -> Patient:
+    """One patient of the person's sites; the read is logged."""
+    require(staff, action)
+    found = _one(Patient.objects.filter(site__in=sites(staff)), key=key)
+    saw(staff, now, what, found)
+    return found
+
+
+def evaluation(staff: Staff, key: str, action: str = "chart.read") -> Evaluation:
+    require(staff, action)
+    return _one(Evaluation.objects.filter(patient__site__in=sites(staff)).select_related("patient"), key=key)
+
+
+def course(staff: Staff, key: str, action: str = "chart.read") -> Course:
+    require(staff, action)
+    rows = Course.objects.filter(patient__site__in=sites(staff))
+    return _one(rows.select_related("patient", "evaluation", "signed_by", "second_by"), key=key)
+
+
+def session(staff: Staff, key: str, action: str = "chart.read") -> Session:
+    require(staff, action)
+    return _one(_sessions().filter(course__patient__site__in=sites(staff)), key=key)
+
+
+def _sessions() -> QuerySet[Session]:
+    return Session.objects.select_related("course__patient__site", "course__evaluation", "chair__site")
+
+
+def sessions_of(course: Course) -> QuerySet[Session]:
+    return course.sessions.select_related("chair").order_by("number")
+
+
+def open_sessions(site_ids: list[int], now: datetime) -> list[Session]:
+    """Sessions the board shows: booked within half a day of now, or begun and not yet closed; not cancelled."""
+    near = _sessions().filter(chair__site_id__in=site_ids, cancelled_at=None, closed_at=None)
+    begun = near.filter(entries__kind="arrive").distinct()
+    booked = near.filter(planned_at__gt=now - timedelta(hours=12), planned_at__lt=now + timedelta(hours=12))
+    rows = {s.pk: s for s in (*begun, *booked)}
+    return sorted(rows.values(), key=lambda s: (s.planned_at, s.pk))
+
+
+def facts_of(sessions: list[Session]) -> dict[int, list[Fact]]:
+    """The entries of each session as facts, by session, one query for all."""
+    from regrow.clinic.models import Entry
+
+    held: dict[int, list[Fact]] = {s.pk: [] for s in sessions}
+    rows = Entry.objects.filter(session__in=sessions).select_related("author").order_by("id")
+    for e in rows:
+        held[e.session_id].append(
+            Fact(e.pk, e.kind, e.measured_at, e.payload, e.author.name, e.author_id, e.recorded_at)
+        )
+    return held
+
+
+def on_duty(site: Site) -> list[Staff]:
+    """The prescribers on duty at a site now, by their newest word."""
+    newest: dict[int, Duty] = {}
+    for row in Duty.objects.filter(site=site).select_related("staff").order_by("id"):
+        newest[row.staff_id] = row
+    return [row.staff for row in newest.values() if row.on and row.staff.active]
+
+
+def newest_measure(patient: Patient, kind: str) -> Measure | None:
+    return patient.measures.filter(kind=kind).first()
+
+
+def lots(staff: Staff) -> QuerySet[Lot]:
+    require(staff, "register.read")
+    return Lot.objects.filter(site__in=sites(staff)).select_related("site")
+
+
+def lot(staff: Staff, key: str, action: str = "register.read") -> Lot:
+    require(staff, action)
+    return _one(Lot.objects.filter(site__in=sites(staff)), key=key)
+
+
+def balance(lot: Lot) -> float:
+    """mg in the safe of one lot: what the last movement left."""
+    last = lot.movements.last()
+    return last.balance if last else 0.0
+
+
+def colleagues(staff: Staff, role: str | None = None) -> QuerySet[Staff]:
+    rows = Staff.objects.filter(sites__in=sites(staff), active=True).distinct()
+    return rows.filter(role=role) if role else rows
+
+
+def staff_member(staff: Staff, pk: Any) -> Staff:
+    return _one(colleagues(staff), pk=pk if str(pk).isdigit() else 0)
+
+
+def settings_now() -> Settings:
+    """The clinic's numbers now: the defaults and every change made since."""
+    changes = {row.name: row.value for row in SettingChange.objects.order_by("id")}
+    return Settings().changed(changes)
+
+
+def setting_changes() -> QuerySet[SettingChange]:
+    return SettingChange.objects.select_related("by").order_by("-id")
+
+
+def log_rows(staff: Staff, patient_key: str = "") -> QuerySet[LogRow]:
+    require(staff, "log.read")
+    rows = LogRow.objects.order_by("-id")
+    return rows.filter(patient=patient_key) if patient_key else rows

@@ -1,0 +1,490 @@
+"""A session's state, computed from its append-only entries and the moment; pure, no database, no clock.
+
+The one thing to know: entries are put in the order of the time they were true (`at`), so that one written offline and
+sent late falls into its place; a stop always wins over whatever claims to run after it; a correction is a new entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from regrow.safety import Finding, LeaveFacts, LiveFacts, Rounds, Settings, Severity, Vitals, alarms, discharge
+from regrow.safety.alarms import worrying_pressure
+
+KINDS = frozenset(
+    [
+        "arrive",
+        "nurse",
+        "offer",
+        "accept",
+        "gate",
+        "decision",
+        "line",
+        "start",
+        "dose",
+        "rate",
+        "pause",
+        "resume",
+        "stop",
+        "vitals",
+        "chip",
+        "event",
+        "step",
+        "miss",
+        "ack",
+        "check",
+        "discharge",
+        "sign",
+        "correct",
+        "strike",
+        "note",
+        "cancel",
+        "rems",
+    ]
+)
+# Entries that change what runs: guarded by the version the sender saw. A stop is never refused for that reason.
+GUARDED = frozenset({"start", "rate", "pause", "resume", "discharge", "sign", "cancel"})
+STATEFUL = GUARDED | {"stop", "dose", "offer", "accept", "nurse"}
+VITALS = ("sbp", "dbp", "hr", "spo2", "rr", "temp", "moaas", "dissociation", "etco2")
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One entry as the state reads it. `seq` is the order of writing, `at` the moment it was true."""
+
+    seq: int
+    kind: str
+    at: datetime
+    payload: Mapping[str, Any]
+    author: str
+    author_id: int
+    recorded: datetime
+
+
+@dataclass(frozen=True)
+class Order:
+    """What was ordered for this session: drug, route, mg (all doses), minutes of an infusion (0: given at once)."""
+
+    drug: str
+    route: str
+    use: str
+    mg: float
+    duration_min: float
+    watch: Rounds
+    devices: int = 0
+
+    @property
+    def infusion(self) -> bool:
+        return self.route == "iv" and self.duration_min > 0
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch at one rate. `end` None while it runs."""
+
+    start: datetime
+    end: datetime | None
+    mg_per_h: float
+
+    def mg(self, now: datetime) -> float:
+        until = min(self.end, now) if self.end else now
+        return max(0.0, (until - self.start).total_seconds() / 3600) * self.mg_per_h
+
+
+@dataclass(frozen=True)
+class Reading:
+    seq: int
+    at: datetime
+    author: str
+    vitals: Vitals
+    late_entry: bool = False
+    late_reason: str = ""
+
+
+@dataclass(frozen=True)
+class Round:
+    """One due round: how it ended (done, late, missed with a reason), or that it is still open."""
+
+    due: datetime
+    status: str  # open | done | late | missed
+    at: datetime | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything the board, the session screen and the rules need to know of one session at one moment."""
+
+    phase: str = "booked"  # booked arrived running paused recovery discharged signed cancelled
+    version: int = 0
+    order: Order | None = None
+    started: datetime | None = None
+    ended: datetime | None = None
+    segments: tuple[Segment, ...] = ()
+    given_once: tuple[tuple[datetime, float], ...] = ()
+    planned_end: datetime | None = None
+    given_mg: float = 0.0
+    stop_reason: str = ""
+    readings: tuple[Reading, ...] = ()
+    baseline: Vitals | None = None
+    baseline_at: datetime | None = None
+    rounds: tuple[Round, ...] = ()
+    due: datetime | None = None
+    nurse: str = ""
+    nurse_id: int | None = None
+    nurse_since: datetime | None = None
+    nurse_lost: datetime | None = None
+    offered_to: int | None = None
+    gate: Mapping[str, Any] = field(default_factory=dict)
+    decisions: tuple[Mapping[str, Any], ...] = ()
+    check: Mapping[str, Any] = field(default_factory=dict)
+    chips: tuple[tuple[datetime, str], ...] = ()
+    events: tuple[Fact, ...] = ()
+    steps: tuple[Fact, ...] = ()
+    acks: tuple[Fact, ...] = ()
+    notes: tuple[Fact, ...] = ()
+    missed: tuple[Fact, ...] = ()
+    line_out: bool = False
+    rems: Mapping[str, Any] = field(default_factory=dict)
+    discharged: datetime | None = None
+    signed: datetime | None = None
+    signed_by: str = ""
+    alarms: tuple[Finding, ...] = ()
+    ignored: tuple[Fact, ...] = ()
+
+    @property
+    def live(self) -> bool:
+        """True while a person sits in the chair."""
+        return self.phase in ("arrived", "running", "paused", "recovery")
+
+    @property
+    def drug_on(self) -> bool:
+        return self.phase == "running"
+
+    @property
+    def severity(self) -> Severity | None:
+        return max((f.severity for f in self.alarms), default=None)
+
+    @property
+    def last(self) -> Reading | None:
+        return self.readings[-1] if self.readings else None
+
+
+def corrected(facts: Iterable[Fact]) -> list[Fact]:
+    """The facts that hold, in the order of their time: corrected ones with their new payload, struck ones left out."""
+    held: dict[int, Fact] = {}
+    for fact in sorted(facts, key=lambda f: f.seq):
+        if fact.kind in ("correct", "strike"):
+            old = held.get(int(fact.payload.get("of", 0)))
+            if old is not None and fact.kind == "strike":
+                del held[old.seq]
+            elif old is not None:
+                held[old.seq] = replace(old, payload={**old.payload, **fact.payload["payload"]})
+        else:
+            held[fact.seq] = fact
+    return sorted(held.values(), key=lambda f: (f.at, f.seq))
+
+
+def vitals_of(payload: Mapping[str, Any], minute: float) -> Vitals:
+    """A vitals payload as the rules read it."""
+    numbers = {name: payload.get(name) for name in VITALS}
+    flags = {name: bool(payload.get(name)) for name in ("distress", "agitated", "site_trouble")}
+    return Vitals(minute, **numbers, **flags, symptoms=tuple(payload.get("symptoms", ())))
+
+
+def _minutes(later: datetime, earlier: datetime) -> float:
+    return (later - earlier).total_seconds() / 60
+
+
+def state(facts: Iterable[Fact], now: datetime, settings: Settings, order: Order | None = None) -> State:
+    """The state at `now`. Entries made true after `now` are not yet part of it."""
+    facts = list(facts)
+    version = sum(f.kind in STATEFUL for f in facts)
+    s = State(version=version, order=order)
+    for fact in corrected(f for f in facts if f.at <= now):
+        s = _apply(s, fact)
+    s = _given(s, now)
+    s = _rounds(s, now, settings)
+    return replace(s, alarms=_alarms(s, now, settings))
+
+
+def _apply(s: State, f: Fact) -> State:
+    step = _STEPS.get(f.kind)
+    after = step(s, f) if step else s
+    return replace(s, ignored=(*s.ignored, f)) if after is None else after
+
+
+def _arrive(s: State, f: Fact) -> State | None:
+    return replace(s, phase="arrived", nurse_lost=f.at) if s.phase == "booked" else None
+
+
+def _nurse(s: State, f: Fact) -> State | None:
+    if s.nurse_id is not None:
+        return None
+    return replace(s, nurse=f.author, nurse_id=f.author_id, nurse_since=f.at, nurse_lost=None, offered_to=None)
+
+
+def _offer(s: State, f: Fact) -> State | None:
+    return replace(s, offered_to=int(f.payload["to"])) if s.nurse_id == f.author_id else None
+
+
+def _accept(s: State, f: Fact) -> State | None:
+    if s.offered_to != f.author_id:
+        return None
+    return replace(s, nurse=f.author, nurse_id=f.author_id, nurse_since=f.at, offered_to=None)
+
+
+def _order_of(s: State, f: Fact) -> Order | None:
+    """The order as the start froze it; the watch stays that of the order given in."""
+    if s.order is None:
+        return None
+    p = f.payload
+    return replace(s.order, mg=float(p["mg"]), duration_min=float(p["duration_min"]))
+
+
+def _start(s: State, f: Fact) -> State | None:
+    if s.phase != "arrived":
+        return None
+    order = _order_of(s, f)
+    if order is not None and order.infusion:
+        rate = order.mg / (order.duration_min / 60)
+        return replace(s, phase="running", started=f.at, order=order, segments=(Segment(f.at, None, rate),))
+    return _once(replace(s, phase="running", started=f.at, order=order), f.at, float(f.payload["first_mg"]))
+
+
+def _once(s: State, at: datetime, mg: float) -> State:
+    """A dose given at once; when it was the last of the order, watching begins."""
+    s = replace(s, given_once=(*s.given_once, (at, mg)))
+    whole = s.order is not None and sum(x for _, x in s.given_once) >= s.order.mg - 1e-6
+    return replace(s, phase="recovery", ended=at) if whole else s
+
+
+def _dose(s: State, f: Fact) -> State | None:
+    if s.phase != "running" or (s.order and s.order.infusion):
+        return None
+    return _once(s, f.at, float(f.payload["mg"]))
+
+
+def _closed(segments: tuple[Segment, ...], at: datetime) -> tuple[Segment, ...]:
+    return tuple(replace(x, end=at) if x.end is None else x for x in segments)
+
+
+def _rate(s: State, f: Fact) -> State | None:
+    if s.phase != "running" or not s.segments:
+        return None
+    return replace(s, segments=(*_closed(s.segments, f.at), Segment(f.at, None, float(f.payload["mg_per_h"]))))
+
+
+def _pause(s: State, f: Fact) -> State | None:
+    return (
+        replace(s, phase="paused", segments=_closed(s.segments, f.at)) if s.phase == "running" and s.segments else None
+    )
+
+
+def _resume(s: State, f: Fact) -> State | None:
+    if s.phase != "paused":
+        return None
+    return replace(s, phase="running", segments=(*s.segments, Segment(f.at, None, s.segments[-1].mg_per_h)))
+
+
+def _stop(s: State, f: Fact) -> State | None:
+    if s.phase not in ("running", "paused"):
+        return None
+    reason = str(f.payload.get("reason", ""))
+    return replace(
+        s,
+        phase="recovery",
+        ended=f.at,
+        segments=_closed(s.segments, f.at),
+        stop_reason=reason,
+        given_mg=float(f.payload["given_mg"]) if f.payload.get("given_mg") is not None else 0.0,
+    )
+
+
+def _vitals(s: State, f: Fact) -> State | None:
+    minute = _minutes(f.at, s.started) if s.started else -1.0
+    reading = Reading(
+        f.seq,
+        f.at,
+        f.author,
+        vitals_of(f.payload, minute),
+        _minutes(f.recorded, f.at) > 2,
+        str(f.payload.get("late_reason", "")),
+    )
+    if s.started is None:
+        return replace(s, readings=(*s.readings, reading), baseline=reading.vitals, baseline_at=f.at)
+    return replace(s, readings=(*s.readings, reading))
+
+
+def _discharge(s: State, f: Fact) -> State | None:
+    return replace(s, phase="discharged", discharged=f.at, nurse="", nurse_id=None) if s.phase == "recovery" else None
+
+
+def _sign(s: State, f: Fact) -> State | None:
+    return replace(s, phase="signed", signed=f.at, signed_by=f.author) if s.phase == "discharged" else None
+
+
+def _cancel(s: State, f: Fact) -> State | None:
+    return replace(s, phase="cancelled", stop_reason=str(f.payload.get("reason", ""))) if s.started is None else None
+
+
+_STEPS = {
+    "arrive": _arrive,
+    "nurse": _nurse,
+    "offer": _offer,
+    "accept": _accept,
+    "gate": lambda s, f: replace(s, gate={**s.gate, **f.payload, "at": f.at}),
+    "decision": lambda s, f: replace(s, decisions=(*s.decisions, {**f.payload, "by": f.author, "at": f.at})),
+    "line": lambda s, f: replace(s, line_out=f.payload.get("what") == "removed"),
+    "start": _start,
+    "dose": _dose,
+    "rate": _rate,
+    "pause": _pause,
+    "resume": _resume,
+    "stop": _stop,
+    "vitals": _vitals,
+    "chip": lambda s, f: replace(s, chips=(*s.chips, (f.at, str(f.payload["what"])))),
+    "event": lambda s, f: replace(s, events=(*s.events, f)),
+    "step": lambda s, f: replace(s, steps=(*s.steps, f)),
+    "ack": lambda s, f: replace(s, acks=(*s.acks, f)),
+    "note": lambda s, f: replace(s, notes=(*s.notes, f)),
+    "check": lambda s, f: replace(s, check={**s.check, **f.payload}),
+    "rems": lambda s, f: replace(s, rems={**s.rems, **f.payload}),
+    "discharge": _discharge,
+    "sign": _sign,
+    "cancel": _cancel,
+    "miss": lambda s, f: replace(s, missed=(*s.missed, f)),
+}
+
+
+def _given(s: State, now: datetime) -> State:
+    """mg given up to now, and when an infusion at its present rate ends."""
+    if s.started is None or s.order is None:
+        return s
+    once = sum(mg for _, mg in s.given_once)
+    flown = sum(x.mg(now) for x in s.segments)
+    if s.phase in ("running", "paused"):
+        end = None
+        if s.phase == "running" and s.segments and s.segments[-1].mg_per_h > 0:
+            last = s.segments[-1]
+            before = sum(x.mg(last.start) for x in s.segments[:-1])
+            left_h = max(0.0, s.order.mg - once - before) / last.mg_per_h
+            end = datetime.fromtimestamp(last.start.timestamp() + left_h * 3600, tz=last.start.tzinfo)
+        return replace(s, given_mg=once + min(flown, s.order.mg), planned_end=end)
+    if s.given_mg == 0.0:
+        return replace(s, given_mg=once + min(flown, s.order.mg))
+    return s
+
+
+def _shift(at: datetime, minutes: float) -> datetime:
+    return datetime.fromtimestamp(at.timestamp() + minutes * 60, tz=at.tzinfo)
+
+
+def _rounds(s: State, now: datetime, settings: Settings) -> State:
+    """Every due round from the start to now or to the discharge: done, late, missed with a reason, or open."""
+    if s.started is None or s.order is None:
+        return s
+    watch, start = s.order.watch, s.started
+    closings: list[tuple[datetime, str, Reading | None, str]] = [
+        (r.at, "vitals", r, "") for r in s.readings if r.at > start
+    ]
+    closings += [(f.at, "miss", None, str(f.payload.get("reason", ""))) for f in s.missed if f.at > start]
+    closings.sort(key=lambda c: c[0])
+    done: list[Round] = []
+    minute, worried = 0.0, False
+    for at, kind, reading, reason in closings:
+        due = _due(s, watch, start, minute, at, settings, worried)
+        late = _minutes(at, due) >= settings.late_grace
+        if kind == "miss":
+            done.append(Round(due, "missed", at, reason))
+        else:
+            done.append(Round(due, "late" if late else "done", at, reading.late_reason if reading else ""))
+            worried = worrying_pressure(reading.vitals if reading else None, settings)
+        minute = _minutes(at, start)
+    due_at: datetime | None = None
+    if s.phase in ("running", "paused", "recovery"):
+        due_at = _due(s, watch, start, minute, now, settings, worried)
+        done.append(Round(due_at, "open"))
+    return replace(s, rounds=tuple(done), due=due_at)
+
+
+def _due(
+    s: State, watch: Rounds, start: datetime, minute: float, at: datetime, settings: Settings, worried: bool
+) -> datetime:
+    """When the round after the reading at `minute` is due. The end of an infusion lengthens only what follows."""
+    ended = _minutes(s.ended, start) if s.ended else None
+    running = ended is None or minute < ended
+    sooner = settings.bp_recheck if worried else None
+    return _shift(start, watch.due(minute, running, settings, sooner))
+
+
+def _alarms(s: State, now: datetime, settings: Settings) -> tuple[Finding, ...]:
+    if not s.live:
+        return ()
+    zero = s.started or now
+    gap = (now - s.nurse_lost).total_seconds() if s.nurse_id is None and s.nurse_lost else 0.0
+    facts = LiveFacts(
+        now=_minutes(now, zero),
+        readings=tuple(r.vitals for r in s.readings if s.started is None or r.at >= s.started),
+        baseline=s.baseline,
+        due=_minutes(s.due, zero) if s.due else None,
+        end=_minutes(s.planned_end, zero) if s.planned_end else None,
+        nurse_gap=gap,
+    )
+    if s.started is None:
+        facts = replace(facts, readings=())  # before the drug the gate speaks, not the alarms
+    return alarms(facts, settings)
+
+
+def leave_facts(s: State, now: datetime, settings: Settings) -> LeaveFacts:
+    """The state at the door, for the discharge rules."""
+    c, last, watch = s.check, s.last, s.order.watch if s.order else None
+    after = [r for r in s.readings if s.started and r.at > s.started]
+    newest = {
+        n: next((getattr(r.vitals, n) for r in reversed(after) if getattr(r.vitals, n) is not None), None)
+        for n in VITALS
+    }
+    begin = (s.ended if watch and watch.from_end else s.started) or now
+    observed = _minutes(now, begin) if s.started and (s.ended or not (watch and watch.from_end)) else 0.0
+    scores = {n: tuple(int(v) for v in c[n]) if c.get(n) else None for n in ("aldrete", "padss")}
+    return LeaveFacts(
+        drug=s.order.drug if s.order else "",
+        route=s.order.route if s.order else "",
+        drug_running=s.phase in ("running", "paused"),
+        observed=observed,
+        observe=watch.observe if watch else 0.0,
+        moaas=newest["moaas"],
+        oriented=c.get("oriented"),
+        aldrete=scores["aldrete"],
+        padss=scores["padss"],
+        sbp=newest["sbp"],
+        dbp=newest["dbp"],
+        base_sbp=s.baseline.sbp if s.baseline else None,
+        base_dbp=s.baseline.dbp if s.baseline else None,
+        vitals_minutes=_minutes(now, last.at) if last and after else None,
+        spo2=newest["spo2"],
+        base_spo2=s.baseline.spo2 if s.baseline else None,
+        rr=newest["rr"],
+        walks=c.get("walks"),
+        nausea_controlled=c.get("nausea_controlled"),
+        dissociation=newest["dissociation"],
+        new_suicidal_ideation=c.get("new_suicidal_ideation"),
+        crisis_card=c.get("crisis_card"),
+        line_removed=s.line_out,
+        escort_name=str(c.get("escort_name") or s.gate.get("escort_name") or ""),
+        escort_present=c.get("escort_present"),
+        instructions_read_back=c.get("instructions_read_back"),
+        no_driving_acknowledged=c.get("no_driving_acknowledged"),
+        bp_at_40=any(r.vitals.sbp is not None and abs(r.vitals.minute - 40) <= settings.anchor_window for r in after),
+        slots_unexplained=sum(
+            r.status == "late" and r.at is not None and _minutes(r.at, r.due) > 15 and not r.reason for r in s.rounds
+        ),
+    )
+
+
+def leave_findings(s: State, now: datetime, settings: Settings) -> tuple[Finding, ...]:
+    """What still stands between this person and the door."""
+    return discharge(leave_facts(s, now, settings), settings)

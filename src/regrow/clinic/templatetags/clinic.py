@@ -1,0 +1,61 @@
+"""What templates need beyond Django's own: numbers without needless zeros, minutes as a clock, a key for each form."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+
+register = template.Library()
+
+
+@register.filter
+def plain(value: Any) -> str:
+    """A number as people write it: 40, 0.5, – for none."""
+    return "–" if value is None else f"{value:g}" if isinstance(value, float | int) else str(value)
+
+
+@register.filter
+def clock(value: datetime | None) -> Any:
+    """The time of day in the clinic's zone, as an element a script may count from."""
+    if value is None:
+        return "–"
+    local = timezone.localtime(value)
+    return format_html('<time datetime="{}">{}</time>', local.isoformat(), local.strftime("%H:%M"))
+
+
+@register.filter
+def day(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, datetime):
+        value = timezone.localtime(value)
+        return value.strftime("%a %d %b %Y %H:%M")
+    return value.strftime("%d %b %Y")
+
+
+@register.filter
+def epoch(value: datetime | None) -> str:
+    """Milliseconds since 1970, for the browser's clock."""
+    return "" if value is None else str(int(value.timestamp() * 1000))
+
+
+@register.simple_tag
+def form_key() -> str:
+    """A fresh key for one form, so that a form sent twice is one record."""
+    return secrets.token_hex(12)
+
+
+@register.filter
+def get(mapping: Any, key: Any) -> Any:
+    """An item of a mapping by a name that is not fixed."""
+    return mapping.get(key) if hasattr(mapping, "get") else None
+
+
+@register.filter
+def age(patient: Any) -> int:
+    return patient.age_on(timezone.localdate())

@@ -1,0 +1,136 @@
+"""The doors: start page, health, one-time links, unlocking, signing out, and what is said when a door stays shut."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth import login, logout
+from django.contrib.auth.hashers import check_password
+from django.core.cache import cache
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_GET, require_POST
+
+from regrow import __version__
+from regrow.clinic.actions import Act
+from regrow.clinic.actions import staff as staff_actions
+from regrow.clinic.middleware import unlock, wants_json
+from regrow.clinic.roles import ADMINISTRATOR, FRONT_DESK
+from regrow.clinic.views import who
+from regrow.refusal import Refusal
+
+HOME = {FRONT_DESK: "patients", ADMINISTRATOR: "staff"}
+UNLOCK_TRIES, UNLOCK_SECONDS = 5, 300
+
+
+@require_GET
+def start(request: HttpRequest) -> HttpResponse:
+    return redirect(HOME.get(who(request).role, "board"))
+
+
+@require_GET
+def health(request: HttpRequest) -> HttpResponse:
+    """200 while the server and its database answer; says nothing else to a stranger."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return JsonResponse({"status": "ok", "version": __version__})
+
+
+@require_GET
+def enter(request: HttpRequest, token: str) -> HttpResponse:
+    """Signs a person in by a one-time link, under a new session id."""
+    user = staff_actions.use_link(token, timezone.now())
+    if user is None:
+        return render(
+            request,
+            "clinic/message.html",
+            {
+                "title": "This link no longer works",
+                "sentence": "It was used, is too old, or was never made. Ask the administrator for a new one.",
+            },
+            status=403,
+        )
+    logout(request)
+    login(request, user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    unlock(request)
+    return redirect("home")
+
+
+def unlock_page(request: HttpRequest) -> HttpResponse:
+    """Unlocks writing with one's PIN or password; five wrong tries lock it for five minutes."""
+    staff = who(request)
+    back = request.POST.get("next") or request.GET.get("next") or "/"
+    if not url_has_allowed_host_and_scheme(back, {request.get_host()}):
+        back = "/"
+    context: dict[str, Any] = {"next": back, "sentence": "Writing is locked. The board stays visible."}
+    if request.method != "POST":
+        return render(request, "clinic/unlock.html", context)
+    tries = f"unlock:{staff.pk}"
+    count = cache.get(tries, 0)
+    if count >= UNLOCK_TRIES:
+        context["sentence"] = "Too many wrong tries; wait five minutes or sign in again."
+        return render(request, "clinic/unlock.html", context, status=429)
+    secret = request.POST.get("secret", "")
+    if (staff.pin and check_password(secret, staff.pin)) or request.user.check_password(secret):  # type: ignore[union-attr]
+        cache.delete(tries)
+        unlock(request)
+        return redirect(back)
+    cache.set(tries, count + 1, UNLOCK_SECONDS)
+    context["sentence"] = "That is not your PIN or password."
+    return render(request, "clinic/unlock.html", context, status=422)
+
+
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    logout(request)
+    return redirect("account_login")
+
+
+def pin(request: HttpRequest) -> HttpResponse:
+    """Sets one's own PIN."""
+    problem = None
+    if request.method == "POST":
+        try:
+            staff_actions.set_pin(Act(who(request), timezone.now()), request.POST.get("pin", ""))
+            return redirect("home")
+        except Refusal as refusal:
+            problem = refusal
+    return render(request, "clinic/pin.html", {"problem": problem}, status=422 if problem else 200)
+
+
+@require_GET
+def service_worker(request: HttpRequest) -> HttpResponse:
+    """The service worker, served from the root so that it may answer for every page."""
+    path = Path(__file__).parent.parent / "static" / "clinic" / "sw.js"
+    text = path.read_text() if path.exists() else ""
+    return HttpResponse(text, content_type="text/javascript")
+
+
+def _message(request: HttpRequest, status: int, code: str, title: str, sentence: str) -> HttpResponse:
+    if wants_json(request):
+        return JsonResponse({"code": code, "sentence": sentence}, status=status)
+    return render(request, "clinic/message.html", {"title": title, "sentence": sentence}, status=status)
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _message(
+        request,
+        403,
+        "FORBIDDEN",
+        "Not for your role",
+        "Your role may not do this. Ask someone who may, or the administrator.",
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _message(request, 404, "NOT-FOUND", "Nothing here", "This does not exist, or not at your site.")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return _message(
+        request, 403, "CSRF", "The form is too old", "Reload the page and enter it again; nothing was written."
+    )

@@ -1,0 +1,421 @@
+"""A session through HTTP, from the gate to the sign-off, by a jumped clock."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from conftest import CALM, GATE, LEAVE, PIN, begin, new_course, new_lot, new_patient, to_the_gate
+
+from regrow.catalog import protocols
+from regrow.clinic import access, chain, facts
+from regrow.clinic.models import Entry, Session
+
+
+def state(cast, session):
+    session = Session.objects.get(pk=session.pk)
+    held = access.facts_of([session])[session.pk]
+    return facts.state_of(session, held, cast.now(), access.settings_now())
+
+
+def rules(cast, session):
+    return {f.rule: f.severity.name for f in state(cast, session).alarms}
+
+
+def register(cast, session, lot, mg):
+    for kind, amount, witness in (
+        ("drawn", mg + 10, ""),
+        ("given", mg, ""),
+        ("wasted", 10, cast.staff["colleague"].pk),
+    ):
+        sent = {
+            "lot": lot.key,
+            "key": cast.key(),
+            "kind": kind,
+            "mg": round(amount, 3),
+            "witness": witness,
+            "witness_pin": PIN if witness else "",
+        }
+        answer = cast["nurse"].post(f"/sessions/{session.key}/register", sent)
+        assert answer.status_code == 302, answer.context["problem"]
+
+
+def to_the_door(cast, session):
+    s = state(cast, session)
+    if s.order.route == "iv":
+        cast.entry("nurse", session, "line", what="removed")
+    cast.entry("nurse", session, "check", **LEAVE)
+    cast.entry("nurse", session, "vitals", **CALM)
+
+
+def run_to_the_end(cast, session, lot):
+    """Rounds when they are due, a stop at the planned end, discharge as soon as the rules allow, sign-off."""
+    mg = begin(cast, session)
+    for _ in range(100):
+        s = state(cast, session)
+        if s.phase == "recovery":
+            observed = s.ended if s.order.watch.from_end else s.started
+            leave_at = observed + timedelta(minutes=s.order.watch.observe)
+            if cast.now() >= leave_at:
+                break
+            cast.go_to(min(s.due, leave_at))
+        elif s.planned_end is not None and s.planned_end <= s.due:
+            cast.go_to(s.planned_end)
+            cast.entry("nurse", session, "stop", reason="end of the dose")
+            continue
+        elif s.planned_end is None:
+            cast.wait(5)
+            cast.entry("nurse", session, "dose")
+            continue
+        else:
+            cast.go_to(s.due)
+        cast.entry("nurse", session, "vitals", **CALM)
+    to_the_door(cast, session)
+    assert state(cast, session).given_mg == pytest.approx(mg, rel=1e-6)
+    cast.entry("nurse", session, "discharge")
+    register(cast, session, lot, mg)
+    cast.entry("nurse", session, "sign")
+    s = state(cast, session)
+    assert s.phase == "signed"
+    assert all(r.status == "done" for r in s.rounds)
+    return s
+
+
+def test_an_infusion_runs_from_the_gate_to_the_sign_off_and_every_round_ends_done(cast):
+    course = new_course(cast, new_patient(cast))
+    session = course.sessions.get(number=1)
+    lot = new_lot(cast)
+    cast.go_to(session.planned_at)
+    s = run_to_the_end(cast, session, lot)
+    assert (s.order.mg, s.order.duration_min) == (40, 40)
+    assert access.balance(lot) == 100000 - 50
+    assert chain.verify().faults == ()
+
+
+@pytest.mark.parametrize("protocol", protocols.ids())
+def test_every_protocol_of_the_catalog_is_walked_to_its_end(cast, protocol):
+    patient = new_patient(cast)
+    drug = "esketamine" if protocol.startswith("esketamine") else "ketamine"
+    lot = new_lot(cast, drug)
+    days = {"days": "0,3,7"} if not protocols.get(protocol).days else {}
+    if drug == "esketamine" and "eu" in protocol:
+        sent = {"name": "eu_label", "value": 1, "reason": "EU label holds here"}
+        assert cast["administrator"].post("/settings", sent).status_code == 302
+        patient.born = date(1958, 1, 1)
+        patient.save()
+        sent = {"kind": "ecg", "taken_at": "2026-11-23T08:30"}
+        cast["nurse"].post(f"/patients/{patient.key}/chart/measure", sent)
+        decide_all(cast, patient)
+    course = new_course(cast, patient, protocol, **days)
+    assert course.sessions.count() == len(course.days)
+    for session in course.sessions.order_by("number"):
+        cast.go_to(session.planned_at)
+        stamp = cast.now().strftime("%Y-%m-%dT%H:%M")
+        for kind, value in (("weight", 80), ("urine", "")):
+            cast["nurse"].post(
+                f"/patients/{patient.key}/chart/measure", {"kind": kind, "value": value, "taken_at": stamp}
+            )
+        run_to_the_end(cast, session, lot)
+    assert course.sessions.filter(closed_at=None).count() == 0
+    assert chain.verify().faults == ()
+
+
+def decide_all(cast, patient):
+    from regrow.safety import Settings
+
+    evaluation = facts.signed_evaluation(patient)
+    for f in facts.judged(patient, evaluation, cast.now(), Settings()).findings:
+        if f.needs_signature:
+            sent = {"rule": f.rule, "subject": facts.subject_of(f), "reason": "weighed and accepted"}
+            assert cast["doctor"].post(f"/patients/{patient.key}/decide", sent).status_code == 302
+
+
+@pytest.fixture
+def booked(cast):
+    course = new_course(cast, new_patient(cast))
+    session = course.sessions.get(number=1)
+    cast.go_to(session.planned_at)
+    return session
+
+
+def test_no_start_without_a_prescriber_on_duty(cast, booked):
+    to_the_gate(cast, booked)
+    cast["doctor"].post("/duty", {"site": cast.site.pk, "on": "no"})
+    assert cast.entry("nurse", booked, "start", 422, read_back_mg=40)["code"] == "R-MD-01"
+
+
+def test_no_start_with_an_unanswered_gate(cast, booked):
+    cast["doctor"].post("/duty", {"site": cast.site.pk, "on": "yes"})
+    cast.entry("nurse", booked, "arrive")
+    cast.entry("nurse", booked, "nurse")
+    cast.entry("nurse", booked, "vitals", **CALM)
+    assert cast.entry("nurse", booked, "start", 422, read_back_mg=40)["code"].startswith("R-GA-")
+
+
+def test_high_pressure_holds_the_start_until_a_prescriber_decides(cast, booked):
+    to_the_gate(cast, booked)
+    cast.entry("nurse", booked, "vitals", **{**CALM, "sbp": 165})
+    assert cast.entry("nurse", booked, "start", 422, read_back_mg=40)["code"] == "R-BP-01"
+    cast.entry("nurse", booked, "decision", 403, rule="R-BP-01", reason="I think so")
+    cast.entry("doctor", booked, "decision", rule="R-BP-01", reason="known, asymptomatic")
+    cast.entry("nurse", booked, "start", read_back_mg=40)
+
+
+def test_what_nobody_may_override_is_refused_to_a_prescriber_too(cast, booked):
+    cast.entry("nurse", booked, "arrive")
+    said = cast.entry("doctor", booked, "decision", 422, rule="R-GA-03", reason="no escort needed")
+    assert said["code"] == "R-GA-03"
+
+
+def test_a_wrong_read_back_does_not_start(cast, booked):
+    to_the_gate(cast, booked)
+    assert cast.entry("nurse", booked, "start", 422, read_back_mg=400)["code"] == "READ-BACK"
+
+
+def test_a_new_suicidal_thought_holds_the_start(cast, booked):
+    to_the_gate(cast, booked)
+    cast.entry("nurse", booked, "gate", **{**GATE, "new_suicidal_ideation": "yes"})
+    assert cast.entry("nurse", booked, "start", 422, read_back_mg=40)["code"] == "R-GA-07"
+
+
+def test_a_start_made_offline_is_refused(cast, booked):
+    to_the_gate(cast, booked)
+    made = (cast.now() - timedelta(minutes=5)).timestamp() * 1000
+    body = {
+        "kind": "start",
+        "key": cast.key(),
+        "expect": cast.version(booked),
+        "payload": {"read_back_mg": 40},
+        "made_at": made,
+        "sent_at": cast.now().timestamp() * 1000,
+    }
+    answer = cast["nurse"].post(
+        f"/sessions/{booked.key}/entries", body, content_type="application/json", headers={"accept": "application/json"}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (422, "START-OFFLINE")
+
+
+def test_vitals_are_due_at_ten_minutes_late_at_fifteen_and_escalate_at_twenty(cast, running):
+    cast.wait(9.9)
+    assert "R-VT-01" not in rules(cast, running)
+    cast.wait(0.1)
+    assert rules(cast, running)["R-VT-01"] == "AMBER"
+    cast.wait(4.9)
+    assert "R-VT-02" not in rules(cast, running)
+    cast.wait(0.1)
+    assert rules(cast, running)["R-VT-02"] == "RED"
+    cast.wait(5)
+    assert "prescriber" in next(f.sentence for f in state(cast, running).alarms if f.rule == "R-VT-02")
+    cast.entry("nurse", running, "vitals", **CALM)
+    assert [r.status for r in state(cast, running).rounds] == ["late", "open"]
+
+
+def test_a_missed_round_ends_with_its_reason(cast, running):
+    cast.wait(11)
+    cast.entry("nurse", running, "miss", 422, reason="")
+    cast.entry("nurse", running, "miss", reason="vomiting, cuff off")
+    first = state(cast, running).rounds[0]
+    assert (first.status, first.reason) == ("missed", "vomiting, cuff off")
+
+
+def test_a_pause_stops_the_count_of_milligrams_and_moves_the_end(cast, running):
+    cast.wait(10)
+    cast.entry("nurse", running, "pause", reason="dizzy")
+    cast.wait(5)
+    s = state(cast, running)
+    assert s.given_mg == pytest.approx(10)
+    assert s.planned_end is None
+    cast.entry("nurse", running, "resume")
+    s = state(cast, running)
+    assert s.planned_end - s.started == timedelta(minutes=45)
+    cast.wait(10)
+    cast.entry("nurse", running, "rate", mg_per_h=30, reason="slower")
+    cast.wait(10)
+    assert state(cast, running).given_mg == pytest.approx(25)
+    cast.entry("nurse", running, "stop", reason="enough")
+    s = state(cast, running)
+    assert (s.phase, s.given_mg) == ("recovery", pytest.approx(25))
+    assert len(s.segments) == 3
+
+
+def test_a_faster_rate_than_ordered_is_a_prescribers(cast, running):
+    cast.wait(5)
+    assert cast.entry("nurse", running, "rate", 422, mg_per_h=70, reason="hurry")["code"] == "RATE-ABOVE"
+    cast.entry("doctor", running, "rate", mg_per_h=70, reason="hurry")
+    assert cast.entry("doctor", running, "rate", 422, mg_per_h=121, reason="hurry")["code"] == "RATE-RANGE"
+
+
+def test_a_stop_wins_over_a_pause_sent_with_the_same_view(cast, running):
+    seen = cast.version(running)
+    cast.wait(5)
+    cast.entry("nurse", running, "pause", reason="dizzy", expect=seen)
+    cast.entry("colleague", running, "stop", reason="stopped", expect=seen)
+    said = cast.entry("nurse", running, "resume", 409, expect=seen)
+    assert said["code"] == "CHANGED-MEANWHILE"
+    assert state(cast, running).phase == "recovery"
+
+
+def test_a_double_tap_is_one_entry_and_a_key_with_other_content_is_a_conflict(cast, running):
+    key = cast.key()
+    cast.entry("nurse", running, "chip", key=key, what="nausea")
+    assert cast.entry("nurse", running, "chip", 200, key=key, what="nausea")["repeated"]
+    assert cast.entry("nurse", running, "chip", 409, key=key, what="sleepy")["code"] == "KEY-REUSED"
+    assert Entry.objects.filter(kind="chip").count() == 1
+
+
+def test_an_entry_made_offline_keeps_its_true_time_whatever_the_devices_clock_says(cast, running):
+    cast.wait(20)
+    ahead = timedelta(minutes=7)
+    made = cast.now() - timedelta(minutes=11) + ahead
+    body = {
+        "kind": "vitals",
+        "key": cast.key(),
+        "payload": CALM,
+        "made_at": made.timestamp() * 1000,
+        "sent_at": (cast.now() + ahead).timestamp() * 1000,
+    }
+    answer = cast["nurse"].post(
+        f"/sessions/{running.key}/entries",
+        body,
+        content_type="application/json",
+        headers={"accept": "application/json"},
+    )
+    assert answer.status_code == 201
+    row = Entry.objects.get(pk=answer.json()["id"])
+    assert abs((row.measured_at - (cast.now() - timedelta(minutes=11))).total_seconds()) < 1
+    assert row.payload["clock_off_s"] == 420
+    assert row.made_at == datetime.fromtimestamp(made.timestamp(), tz=UTC)
+    assert state(cast, running).rounds[0].status == "done"
+
+
+def test_an_entry_from_the_future_or_of_yesterday_is_refused(cast, running):
+    for minutes in (5, -25 * 60):
+        made = (cast.now() + timedelta(minutes=minutes)).timestamp() * 1000
+        body = {
+            "kind": "vitals",
+            "key": cast.key(),
+            "payload": CALM,
+            "made_at": made,
+            "sent_at": cast.now().timestamp() * 1000,
+        }
+        answer = cast["nurse"].post(
+            f"/sessions/{running.key}/entries",
+            body,
+            content_type="application/json",
+            headers={"accept": "application/json"},
+        )
+        assert (answer.status_code, answer.json()["code"]) == (422, "ENTRY-TIME")
+
+
+@pytest.mark.parametrize(
+    ("values", "code", "field"),
+    [
+        ({"sbp": 301}, "ENTRY-RANGE", "systolic pressure"),
+        ({"sbp": "abc"}, "ENTRY-VALUE", "systolic pressure"),
+        ({"spo2": 101}, "ENTRY-RANGE", "SpO2"),
+        ({"sbp": 80, "dbp": 90}, "ENTRY-RANGE", "dbp"),
+        ({"sbp": 230, "dbp": 100}, "IMPLAUSIBLE", "confirmed"),
+        ({"hr": "nan"}, "ENTRY-RANGE", "heart rate"),
+        ({"pulse": 70}, "ENTRY-FIELD", "pulse"),
+        ({}, "VITALS-EMPTY", "sbp"),
+    ],
+)
+def test_impossible_vitals_are_refused_with_their_field_and_unusual_ones_ask_back(cast, running, values, code, field):
+    said = cast.entry("nurse", running, "vitals", 422, **values)
+    assert (said["code"], said["field"]) == (code, field)
+    if code == "IMPLAUSIBLE":
+        cast.entry("nurse", running, "vitals", **values, confirmed="yes")
+
+
+def test_a_correction_is_a_new_entry_and_the_old_one_stays(cast, running):
+    cast.wait(10)
+    wrong = cast.entry("nurse", running, "vitals", **{**CALM, "sbp": 185})
+    assert rules(cast, running)["R-BP-12"] == "AMBER"
+    cast.entry("nurse", running, "correct", of=wrong["id"], reason="typing error", payload={"sbp": 125})
+    assert state(cast, running).last.vitals.sbp == 125
+    assert Entry.objects.get(pk=wrong["id"]).payload["sbp"] == 185
+    start = Entry.objects.get(session=running, kind="start")
+    assert (
+        cast.entry("nurse", running, "strike", 422, of=start.pk, reason="did not happen")["code"] == "NOT-CORRECTABLE"
+    )
+
+
+def test_a_discharge_before_its_criteria_is_refused_with_what_is_missing(cast, running):
+    cast.wait(40)
+    cast.entry("nurse", running, "vitals", **CALM, late_reason="cuff broken, watched without")
+    cast.entry("nurse", running, "stop", reason="end")
+    cast.wait(15)
+    cast.entry("nurse", running, "vitals", **CALM)
+    cast.wait(14)
+    to_the_door(cast, running)
+    assert cast.entry("nurse", running, "discharge", 422)["code"] == "R-DC-01"
+    cast.wait(1)
+    cast.entry("nurse", running, "check", escort_present="no")
+    assert cast.entry("nurse", running, "discharge", 422)["code"] == "R-DC-10"
+    cast.entry("nurse", running, "check", escort_present="yes")
+    cast.entry("nurse", running, "discharge")
+
+
+def test_a_hand_over_needs_both_and_nobody_else(cast, running):
+    cast.entry("doctor", running, "nurse", 409)
+    cast.entry("colleague", running, "accept", 422)
+    cast.entry("nurse", running, "offer", to=cast.staff["colleague"].pk)
+    cast.entry("doctor", running, "accept", 422)
+    assert state(cast, running).nurse == "Nurse Diaz"
+    cast.entry("colleague", running, "accept")
+    assert state(cast, running).nurse == "Nurse Kim"
+
+
+def test_a_second_person_cannot_be_put_into_a_taken_chair(cast, running):
+    course = new_course(cast, new_patient(cast, "Sam Other"))
+    session = course.sessions.get(number=1)
+    session.chair = running.chair
+    session.save()
+    assert cast.entry("nurse", session, "arrive", 422)["code"] == "CHAIR-TAKEN"
+
+
+def test_the_gap_to_the_last_dose_holds_the_next(cast, booked):
+    run_to_the_end(cast, booked, new_lot(cast))
+    nxt = booked.course.sessions.get(number=2)
+    cast.wait(60 * 10)
+    to_the_gate(cast, nxt)
+    said = cast.entry("nurse", nxt, "start", 422, read_back_mg=40)
+    assert said["code"] == "R-SC-01"
+
+
+def test_the_register_must_add_up_before_the_sign_off(cast, running):
+    lot = new_lot(cast)
+    cast.wait(40)
+    cast.entry("nurse", running, "stop", reason="end")
+    cast.wait(30)
+    cast.entry("nurse", running, "vitals", **CALM, late_reason="cuff broken, watched without")
+    to_the_door(cast, running)
+    cast.entry("nurse", running, "discharge")
+    assert cast.entry("nurse", running, "sign", 422)["code"] == "REGISTER-EMPTY"
+    sent = {"lot": lot.key, "key": cast.key(), "kind": "drawn", "mg": 50}
+    cast["nurse"].post(f"/sessions/{running.key}/register", sent)
+    assert cast.entry("nurse", running, "sign", 422)["code"] == "R-CD-01"
+
+
+def test_waste_needs_a_witness_with_their_own_pin(cast, running):
+    lot = new_lot(cast)
+    sent = {"lot": lot.key, "key": cast.key(), "kind": "wasted", "mg": 5}
+    answer = cast["nurse"].post(f"/sessions/{running.key}/register", sent)
+    assert (answer.status_code, answer.context["problem"].code) == (422, "R-CD-02")
+    sent |= {"witness": cast.staff["colleague"].pk, "witness_pin": "000000"}
+    answer = cast["nurse"].post(f"/sessions/{running.key}/register", sent)
+    assert (answer.status_code, answer.context["problem"].code) == (422, "WITNESS-PIN")
+
+
+def test_the_screens_of_a_running_session_answer(cast, running):
+    for path in ("", "/panel", "/sheet"):
+        for name in ("nurse", "doctor", "reader"):
+            assert cast[name].get(f"/sessions/{running.key}{path}").status_code == 200
+    page = cast["nurse"].get("/board").content.decode()
+    assert "R.E." in page
+    assert "ketamine 40 mg IV in 40 min" in page
+    answer = cast["nurse"].post(
+        f"/sessions/{running.key}/entries",
+        {"kind": "chip", "key": cast.key(), "what": "nausea", "view": "card"},
+        headers={"hx-request": "true"},
+    )
+    assert answer.status_code == 200
+    assert f'id="chair-{running.chair.pk}"' in answer.content.decode()
