@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from regrow import __version__
+from regrow.clinic import commands as clinic
 from regrow.refusal import Refusal
 
 # Typer carries its own copy of click and shows only the leaves of its errors; the root is found through one of them.
@@ -256,6 +257,9 @@ def _belongs(option: str, arg: str) -> bool:
 
 def _say(code: str, sentence: str) -> None:
     print(f"regrow: {code}: {' '.join(sentence.split())}", file=sys.stderr)
+
+
+clinic.attach(app)
 
 
 def main(args: list[str] | None = None) -> None:

@@ -40,7 +40,7 @@ def _django(data: Path, *, must_exist: bool = True) -> None:
 
 
 def serve(
-    demo: Annotated[bool, typer.Option("--demo", help="Serve invented people in a folder of their own.")] = False,
+    demo: Annotated[bool, typer.Option("--demo", help="Serve invented people.")] = False,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen on.", min=0, max=65535)] = 8000,
     data: Annotated[Path | None, typer.Option("--data", help="The data folder.")] = None,
@@ -89,9 +89,17 @@ def serve(
     _say(f"regrow: serving {settings.CLINIC.name} on {base}. Stop with Ctrl-C.")
     import uvicorn
 
-    uvicorn.run("regrow.clinic.asgi:application", host=host, port=port, log_level="warning", access_log=False, lifespan="off",
-                ssl_certfile=str(cert) if cert else None, ssl_keyfile=str(key) if key else None,
-                timeout_graceful_shutdown=2)  # fmt: skip
+    uvicorn.run(
+        "regrow.clinic.asgi:application",
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        ssl_certfile=str(cert) if cert else None,
+        ssl_keyfile=str(key) if key else None,
+        timeout_graceful_shutdown=2,
+    )
 
 
 def _first_administrator() -> str | None:
@@ -188,8 +196,14 @@ def _faults_of(file: Path) -> list[str]:
         (Path(folder) / "clinic.sqlite3").write_bytes(file.read_bytes())
         environment = {**os.environ, "REGROW_SECRET_KEY": "only-for-this-check"}
         environment.pop("REGROW_DATABASE_URL", None)
-        done = subprocess.run([sys.executable, "-m", "regrow", "verify-log", "--data", folder], capture_output=True,
-                              text=True, env=environment, timeout=600, check=False)  # fmt: skip
+        done = subprocess.run(  # noqa: S603  (this program, by itself)
+            [sys.executable, "-m", "regrow", "verify-log", "--data", folder],
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=600,
+            check=False,
+        )
     if done.returncode == 0:
         return []
     return [line for line in done.stdout.splitlines() if line.startswith("fault")] or [done.stderr.strip()[-300:]]
@@ -253,8 +267,10 @@ def doctor(data: Data = DEFAULT) -> None:
     look(not check.faults, f"log: {check.rows} rows, {len(check.faults)} faults")
     people = Staff.objects.filter(active=True)
     look(people.filter(role="administrator").exists(), "staff: there is an administrator")
-    look(settings.CLINIC.tls or bool(os.environ.get("REGROW_TLS")) or settings.CLINIC.demo,
-         "TLS: on (serve --cert --key, or tls = true behind a proxy); else no offline queue")  # fmt: skip
+    look(
+        settings.CLINIC.tls or bool(os.environ.get("REGROW_TLS")) or settings.CLINIC.demo,
+        "TLS: on (serve --cert --key, or tls = true behind a proxy); else no offline queue",
+    )
     _report(rows)
 
 

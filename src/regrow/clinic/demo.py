@@ -23,8 +23,11 @@ STAFF = (
     ("reader", "reader", "R. Eader"),
     ("admin", "administrator", "A. Admin"),
 )
-PEOPLE = (("Avery Demo", "1971-03-04", "female", 68, 168), ("Charlie Sample", "1988-11-12", "male", 82, 181),
-          ("Ellis Pretend", "1979-07-01", "female", 74, 172))  # fmt: skip
+PEOPLE = (
+    ("Avery Demo", "1971-03-04", "female", 68, 168),
+    ("Charlie Sample", "1988-11-12", "male", 82, 181),
+    ("Ellis Pretend", "1979-07-01", "female", 74, 172),
+)
 
 
 def prepare(folder: Path) -> None:
@@ -34,12 +37,20 @@ def prepare(folder: Path) -> None:
         from regrow.clinic.config import read_config
 
         if not read_config(folder).demo:
-            raise Refusal("NOT-A-DEMO", f"data: {folder} holds a clinic that is no demo; give --data another folder.",
-                          field="data", value=str(folder))  # fmt: skip
+            raise Refusal(
+                "NOT-A-DEMO",
+                f"data: {folder} holds a clinic that is no demo; give --data another folder.",
+                field="data",
+                value=str(folder),
+            )
         return
     if folder.exists() and any(folder.iterdir()):
-        raise Refusal("NOT-A-DEMO", f"data: {folder} is not empty and no demo; give --data a new folder.", field="data",
-                      value=str(folder))  # fmt: skip
+        raise Refusal(
+            "NOT-A-DEMO",
+            f"data: {folder} is not empty and no demo; give --data a new folder.",
+            field="data",
+            value=str(folder),
+        )
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(TOML)
 
@@ -60,8 +71,14 @@ def seed(now: datetime) -> None:
             Chair.objects.create(site=site, name=f"Chair {number}")
         for username, role, name in STAFF:
             user = get_user_model().objects.create(username=username, password=make_password(None))
-            row = Staff.objects.create(user=user, role=role, name=name, licence_until=date(2099, 12, 31),
-                                       life_support_until=date(2099, 12, 31), pin=make_password("246802"))  # fmt: skip
+            row = Staff.objects.create(
+                user=user,
+                role=role,
+                name=name,
+                licence_until=date(2099, 12, 31),
+                life_support_until=date(2099, 12, 31),
+                pin=make_password("246802"),
+            )
             row.sites.add(site)
         _people(site, now)
 
@@ -97,13 +114,20 @@ def _people(site: Any, now: datetime) -> None:
             ("dbp", 78),
             ("hr", 70),
             ("urine", None),
+            ("ecg", None),
         ):
             intake.add_to_chart(nurse, person, "measure", {"kind": kind, "value": value, "taken_at": taken})
         for drug in ("sertraline", "venlafaxine"):
             trial = {"drug": drug, "max_dose": "200 mg", "weeks": 8.0, "adequate_dose": True, "outcome": "none"}
             intake.add_to_chart(nurse, person, "trial", trial)
-        said = {"indication": "depression", "summary": "Invented for the demo.", "suicide_risk": "low",
-                "cleared_medically": True, "baseline_score": 19.0, "answers": dict.fromkeys(CONDITIONS, False)}  # fmt: skip
+        said = {
+            "indication": "depression",
+            "summary": "Invented for the demo.",
+            "suicide_risk": "low",
+            "cleared_medically": True,
+            "baseline_score": 19.0,
+            "answers": dict.fromkeys(CONDITIONS, False),
+        }
         evaluation = intake.record_evaluation(nurse, person, new_key(), said)
         intake.sign_evaluation(doctor, evaluation)
         order = plan_of(protocols.get("standard-2x3"))
@@ -111,8 +135,10 @@ def _people(site: Any, now: datetime) -> None:
         plan.sign_course(doctor, course)
         plan.record_consent(nurse, course, name, True, text_for(course.drug, course.route).hash)
         chairs = list(site.chairs.all())
-        slots = [Slot(i + 1, d, order.phases[i], now + timedelta(days=d, minutes=15 * place), chairs[place].pk)
-                 for i, d in enumerate(order.days)]  # fmt: skip
+        slots = [
+            Slot(i + 1, d, order.phases[i], now + timedelta(days=d, minutes=15 * place), chairs[place].pk)
+            for i, d in enumerate(order.days)
+        ]
         plan.book(nurse, course, slots)
 
 
