@@ -30,11 +30,13 @@ BELIEF = {"none": 0.0, "saline-blind": 0.13, "active-placebo": 0.67, "masked": 1
 class Assembly:
     """One chunk of people with their course, ready for the engine.
 
-    `cautions` are sentences on uses that the model's data do not cover; refusals come while it is made.
+    `equations` is a person's own text in place of everything after the plasma. `cautions` are sentences on uses that
+    the model's data do not cover; refusals come while it is made.
     """
 
     course: Course
     people: Population
+    equations: str | None = None
 
     @cached_property
     def drugs(self) -> tuple[drugs.Drug, ...]:
@@ -67,12 +69,19 @@ class Assembly:
         for drug in self.drugs:
             own = [replace(s, doses=tuple(d for d in s.doses if d.drug == drug.id)) for s in sessions]
             check_ceilings(own, drugs.ceilings(drug), people.weight_kg, people.height_cm, people.female)
+        condition = self.course.condition
+        if condition and condition not in switches.conditions() and "depress" not in condition.lower():
+            found.append(
+                f"condition {condition!r}: the mood model was made for depression; the condition changes nothing"
+            )
         return tuple(dict.fromkeys(found))
 
     @cached_property
     def text(self) -> str:
         """The model text: units, plasma, mechanism, and what the switches join to it."""
         structure = structures.get(self.model.structure).text
+        if self.equations is not None:
+            return f"{mechanism.text(structure, modules=())}\n{self.equations}"
         return mechanism.text(structure, modules=(*mechanism.CORE, *self.switches.joins))
 
     @cached_property
@@ -104,8 +113,20 @@ class Assembly:
         )
         for drug in self.drugs:
             values |= drug.sets
+        if self.equations is not None:
+            self._refuse_unused()
         condition = switches.conditions().get(self.course.condition or "")
         return values | dict(condition.sets if condition else {}) | dict(self.switches.sets)
+
+    def _refuse_unused(self) -> None:
+        """Refuses a switch that a person's own equations have no parameter or state for: nothing is ignored."""
+        effect, model = self.switches, self.compiled
+        used = {*effect.sets, *(change.parameter for change in effect.changes)} - set(model.parameters)
+        used |= {jump.state for jump in effect.jumps} - set(model.states)
+        if used or effect.joins:
+            names = ", ".join(sorted({*used, *effect.joins}))
+            sentence = f"switch: the equations given do not have {names}; leave the switch out, or name it in the text"
+            raise Refusal("SWITCH-UNUSED", sentence, field="switch", value=names)
 
     def of(self, who: np.ndarray) -> Values:
         """The values of the people at the places `who`, for the parameters that the model text has."""
@@ -140,7 +161,7 @@ class Assembly:
         for jump in self.switches.jumps:
             events.append(engine.Jump(session.start_h + jump.at, jump.state, jump.keep, jump.add))
         u = BELIEF[self.course.belief]
-        if u:
+        if u and "X" in self.compiled.states:
             events.append(engine.Jump(session.start_h, "X", 1 - u, u * individual["X0"]))
         return events
 

@@ -88,9 +88,23 @@ def simulated(order: Order) -> Result:
 
     course, people = read(order)
     with _progress() as progress:
+        if order.mechanism is not None:
+            if order.model == "all":
+                sentence = "mechanism: own equations run with one plasma model, not with all; choose one with --model"
+                raise Refusal("MECHANISM-MODEL", sentence, field="model", value="all")
+            text = _equations(order.mechanism)
+            return simulate.run(course, people, workers=order.workers, progress=progress, equations=text)
         if order.model == "all":
             return simulate.side_by_side(course, people, workers=order.workers, progress=progress)
         return simulate.run(course, people, workers=order.workers, progress=progress)
+
+
+def _equations(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        sentence = f"mechanism: {path} cannot be read as text ({problem}); give the path of an .ant file"
+        raise Refusal("MECHANISM-FILE", sentence, field="mechanism", value=str(path)) from problem
 
 
 def read(order: Order) -> tuple[Course, Population]:
@@ -129,12 +143,16 @@ def read(order: Order) -> tuple[Course, Population]:
 
 def _people(order: Order, course: Course) -> Population:
     from regrow.mechanism import switches
-    from regrow.people import Population, Stated
+    from regrow.people import Population, Stated, uniform
 
     stated = Stated.read(order.weight, order.height, order.age, order.sex, order.baseline)
     condition = switches.conditions().get(course.condition or "")
     if condition and stated.baseline is None:
         stated = replace(stated, baseline=condition.baseline)
+    if isinstance(stated.baseline, int | float) and not 0 < stated.baseline < 60:
+        sentence = f"baseline: {order.baseline} is an end of the MADRS; give points between 0 and 60, for example 33"
+        raise Refusal("BASELINE-RANGE", sentence, field="baseline", value=order.baseline)
+    uniform(order.seed, [0], "seed")  # refuses a seed that no run could use
     if order.people is None:
         return Population.of(stated.person(), order.seed)
     return Population.draw(order.people, order.seed, stated)

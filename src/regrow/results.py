@@ -6,6 +6,7 @@ median, 5th and 95th percentile. A value that the model cannot give is null, and
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -26,7 +27,8 @@ DAY_H = 24.0
 
 
 def _spread(values: np.ndarray) -> dict[str, float | None]:
-    median, low, high = (_plain(v) for v in np.nanpercentile(values, [50, 5, 95]))
+    known = values[np.isfinite(values)]
+    median, low, high = (_plain(v) for v in np.percentile(known, [50, 5, 95])) if known.size else (None, None, None)
     return {"median": median, "p5": low, "p95": high}
 
 
@@ -46,7 +48,7 @@ def summary(result: Result) -> dict[str, Any]:
 
     def peak(name: str) -> np.ndarray | None:
         found = [held.peaks[name] for held in result.sessions if name in held.peaks]
-        return np.nanmax(np.stack(found), axis=0) if found else None
+        return np.fmax.reduce(found) if found else None
 
     def at(name: str, time: float) -> np.ndarray | None:
         return result.at(name, time) if name in result.values and time <= end else None
@@ -75,6 +77,8 @@ def summary(result: Result) -> dict[str, Any]:
     found["response_24h_percent"] = share(DAY_H, response)
     found["response_7d_percent"] = share(7 * DAY_H, response)
     found["response_end_percent"] = share(end, response)
+    found["remission_24h_percent"] = share(DAY_H, remission)
+    found["remission_7d_percent"] = share(7 * DAY_H, remission)
     found["remission_end_percent"] = share(end, remission)
     return found
 
@@ -200,6 +204,7 @@ def dataset(result: Result) -> xarray.Dataset:
         "citations": citations(result),
         "error": [f"{name}: {value:.2g}" for name, value in result.error.items()],
         "simulated": "simulated, not observed; not a medical device",
+        "summary": json.dumps(summary(result)),
         "seed": people.seed,
         "version": __version__,
         **{f"parameters_{status}": count for status, count in statuses().items()},

@@ -150,8 +150,12 @@ def run(
     times: Sequence[float] | None = None,
     workers: int = 1,
     progress: Callable[[float], None] | None = None,
+    equations: str | None = None,
 ) -> Result:
-    """As `simulate`, but as plain arrays: the quick path of the command line and of the clinic."""
+    """As `simulate`, but as plain arrays: the quick path of the command line and of the clinic.
+
+    `equations` is an own model text in place of everything after the plasma; its read-outs are those it defines.
+    """
     grid = _grid(course, times)
     chunks = [people[start : start + CHUNK] for start in range(0, people.n, CHUNK)]
     parts: list[_Part] = []
@@ -160,12 +164,12 @@ def run(
         from multiprocessing import get_context
 
         with ProcessPoolExecutor(min(workers, len(chunks)), mp_context=get_context("spawn")) as pool:
-            for part in pool.map(_solve_chunk, [(course, chunk, grid) for chunk in chunks]):
+            for part in pool.map(_solve_chunk, [(course, chunk, grid, equations) for chunk in chunks]):
                 parts.append(part)
                 _tell(progress, len(parts) / len(chunks))
     else:
         for chunk in chunks:
-            parts.append(_solve_chunk((course, chunk, grid)))
+            parts.append(_solve_chunk((course, chunk, grid, equations)))
             _tell(progress, len(parts) / len(chunks))
     return _joined(course, people, grid, parts)
 
@@ -219,17 +223,17 @@ class _Group:
     carried: Session | None = field(compare=False, default=None)
 
 
-def _solve_chunk(job: tuple[Course, Population, np.ndarray]) -> _Part:
-    course, people, grid = job
-    return _Chunk(course, people, grid).solve()
+def _solve_chunk(job: tuple[Course, Population, np.ndarray, str | None]) -> _Part:
+    course, people, grid, equations = job
+    return _Chunk(course, people, grid, equations).solve()
 
 
 class _Chunk:
     """The walk of one chunk of people through their course."""
 
-    def __init__(self, course: Course, people: Population, grid: np.ndarray) -> None:
+    def __init__(self, course: Course, people: Population, grid: np.ndarray, equations: str | None) -> None:
         self.course, self.people, self.grid = course, people, grid
-        self.setup = Assembly(course, people)
+        self.setup = Assembly(course, people, equations)
         self.cautions = self.setup.cautions  # refuses before anything is solved
         self.model = self.setup.compiled
         self.readouts, self.missing = _available(self.setup)
@@ -302,7 +306,7 @@ class _Chunk:
             self.values[name][np.ix_(who, np.flatnonzero(inside))] = values[:, columns]
         for session in sessions:
             self._hold(session, people, who, times, computed)
-        self._last = computed["madrs"][:, -1]
+        self._last = computed["madrs"][:, -1] if "madrs" in computed else np.full(n, np.nan)
         return solved.end
 
     def _hold(
@@ -377,6 +381,8 @@ def _available(setup: Assembly) -> tuple[list[str], dict[str, str]]:
     for drug in setup.drugs:
         for name in drug.unknown:
             why.setdefault(name, f"there is no number for it under {drug.title}")
+    if not any(word in (setup.course.condition or "").lower() for word in ("pain", "crps", "fibromyalgia")):
+        why["pain_nrs"] = "nobody here is in pain; name a condition such as crps with --condition"
     if model.site != "arterial":
         why.setdefault("ketamine_arterial", f"model {model.id} was made from {model.site} samples, not arterial ones")
     for name, row in READOUTS.items():
