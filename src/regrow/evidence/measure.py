@@ -139,7 +139,8 @@ def _on_scale(sim: Simulated, study: Study, arm: Arm, of: str, madrs: np.ndarray
         if scale.gain is None:
             return scales.link("MADRS", of, madrs).values
     except Refusal as why:
-        raise Unpredictable(f"{of}: {why.sentence}") from None
+        unknown = why.code == "UNKNOWN-SCALE"
+        raise Unpredictable(f"{of}: {'the model has no such read-out' if unknown else why.sentence}") from None
     entry = arm.baseline or study.population.baseline
     own = entry.mean if entry is not None and (entry.scale or of) == of else OWN_BASELINE.get(of)
     if own is None:
