@@ -32,7 +32,7 @@ def test_machine_code_and_numpy_agree_on_every_function_a_text_may_use():
     n = 20
     p = {"k": np.linspace(0.01, 3, n), "p": np.linspace(0.1, 1.9, n)}
     found, wanted = both(model, p, [Bolus(1, "x", 3.0), Infusion(2, "x", 8.0, 2.0)], np.linspace(0, 6, 25), names, n)
-    np.testing.assert_allclose(found, wanted, rtol=3e-15, atol=3e-15)
+    np.testing.assert_allclose(found, wanted, rtol=1e-13, atol=1e-13)
 
 
 def test_exponential_logarithm_and_power_keep_their_digits_over_their_whole_range():

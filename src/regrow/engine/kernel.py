@@ -31,7 +31,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Call:
-    """All arrays of one run of a kernel: rows by slot, columns by person. `state` and `out` are filled."""
+    """All arrays of one run of a kernel: rows by slot, columns by person. `state` is moved on."""
 
     const: np.ndarray
     state: np.ndarray
@@ -41,15 +41,14 @@ class Call:
     add: np.ndarray
     grid: Grid
     first_out: np.ndarray
-    out: np.ndarray
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """`layout` says which row holds what; `run` fills the outputs and moves the state memory on."""
+    """`layout` says which row holds what; `run` moves the state on and gives the outputs (outputs, n, times)."""
 
     layout: Layout
-    run: Callable[[Call], None]
+    run: Callable[[Call], np.ndarray]
 
 
 def write(model: Model, shape: Shape, printer: Printer) -> Layout:
@@ -74,14 +73,16 @@ def numpy_kernel(model: Model, shape: Shape) -> Kernel:
     layout = write(model, shape, printer)
     function = load(printer.source())
 
-    def run(call: Call) -> None:
+    def run(call: Call) -> np.ndarray:
         grid = call.grid
+        out = np.empty((len(grid.step), len(shape.outputs), call.state.shape[1]))
         table = np.empty((len(grid.lengths), 3 * len(layout.table), call.state.shape[1]))
         with np.errstate(all="ignore"):
             function(
-                call.const, call.state, table, call.out, call.keep, call.add, call.slot_of, grid.lengths, grid.h,
+                call.const, call.state, table, out, call.keep, call.add, call.slot_of, grid.lengths, grid.h,
                 grid.kind, grid.time, call.first_action, call.first_out, *spans(grid), *grid.basis,
             )  # fmt: skip
+        return np.moveaxis(out, 0, 2)
 
     return Kernel(layout, run)
 

@@ -75,14 +75,14 @@ def _split(content: bytes | None) -> tuple[list[dict[tuple, int]], bytes] | None
 
 
 def _runner(function: Any, layout: Layout, lanes: int) -> Any:
-    def run(call: Call) -> None:
+    def run(call: Call) -> np.ndarray:
         grid = call.grid
         n = call.state.shape[1]
         state = _blocks(call.state, lanes)
         blocks = len(state)
         n_table = 3 * len(layout.table)
-        outs = call.out.shape[0] * call.out.shape[1]
-        out = np.empty((blocks, outs, lanes))
+        times, outputs = len(grid.step), len(layout.outputs)
+        out = np.empty((blocks, times, outputs, lanes))
         table = np.empty((max(1, len(grid.lengths) * n_table), lanes))
         arrays = [
             _blocks(call.const, lanes), state, table, out, _blocks(call.keep, lanes), _blocks(call.add, lanes),
@@ -92,10 +92,10 @@ def _runner(function: Any, layout: Layout, lanes: int) -> Any:
         arrays = [np.ascontiguousarray(a, dtype=np.int64 if a.dtype.kind == "i" else np.float64) for a in arrays]
         function(
             *(a.ctypes.data for a in arrays), len(grid.lengths), len(grid.h), len(call.const), len(call.state), n_table,
-            call.out.shape[1], len(call.keep), outs, 0, blocks,
+            outputs, len(call.keep), times * outputs, 0, blocks,
         )  # fmt: skip
         call.state[:] = np.moveaxis(state, 1, 0).reshape(len(call.state), -1)[:, :n]
-        call.out[:] = np.moveaxis(out, 1, 0).reshape(outs, -1)[:, :n].reshape(call.out.shape)
+        return out.transpose(2, 0, 3, 1).reshape(outputs, blocks * lanes, times)[:, :n]
 
     return run
 

@@ -152,8 +152,8 @@ class Blocks:
                     for s, state, e in program.items[k]["depots"]:
                         if state == program.items[depot]["states"][0]:
                             out[row] += self.modes[k].left[i, s] * self.evaluate(e)
-                case ("gain", k):
-                    pole = self.modes[k].poles[0]
+                case ("gain", k, i):
+                    pole = self.modes[k].poles[i]
                     out[row] = np.divide(1.0, pole, out=np.zeros_like(pole), where=pole != 0)
         return out
 

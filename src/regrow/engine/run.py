@@ -18,7 +18,7 @@ import numpy as np
 
 from regrow.engine import plan
 from regrow.engine.events import Change, Event, Infusion, check, per_person
-from regrow.engine.grid import FINE, STANDARD, Pace
+from regrow.engine.grid import FINE, STANDARD, Grid, Pace
 from regrow.engine.kernel import Call, Kernel, Shape, numpy_kernel
 from regrow.engine.sections import needed_items
 from regrow.refusal import Refusal
@@ -136,8 +136,11 @@ def _run(task: _Task, pace: Pace) -> tuple[np.ndarray, np.ndarray]:
     size = min(_PEOPLE_AT_ONCE, max(16, -(-task.n // cores // 16) * 16))
     parts = [slice(first, min(first + size, task.n)) for first in range(0, task.n, size)]
 
+    stretches = plan.epochs(task.model.program, task.events, task.start_time, float(task.times[-1]))
+    grids = {epoch.begin: plan.grid_of(epoch, task.times, pace) for epoch in stretches}
+
     def part(who: slice) -> None:
-        values[:, who], end[:, who] = _chunk(task.some(who), pace, kernel, shape)
+        values[:, who], end[:, who] = _chunk(task.some(who), grids, kernel, shape)
 
     if len(parts) == 1 or cores == 1 or task.printer == "numpy":
         for who in parts:
@@ -169,9 +172,11 @@ def _kernel(task: _Task, shape: Shape) -> Kernel:
     return numpy_kernel(task.model, shape)
 
 
-def _chunk(task: _Task, pace: Pace, kernel: Kernel, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
+def _chunk(
+    task: _Task, grids: Mapping[float, tuple[Grid, np.ndarray]], kernel: Kernel, shape: Shape
+) -> tuple[np.ndarray, np.ndarray]:
     program = task.model.program
-    out = np.empty((len(task.times), len(task.outputs), task.n))
+    out = np.empty((len(task.outputs), task.n, len(task.times)))
     x = task.start
     for epoch in plan.epochs(program, task.events, task.start_time, float(task.times[-1])):
         names = dict(task.parameters)
@@ -186,15 +191,13 @@ def _chunk(task: _Task, pace: Pace, kernel: Kernel, shape: Shape) -> tuple[np.nd
             const = blocks.constants(program, kernel.layout)
             actions = plan.Actions(program, kernel.layout, blocks, epoch)
             state = actions.start(x)
-            grid, inside = plan.grid_of(epoch, task.times, pace)
+            grid, inside = grids[epoch.begin]
             first_action, slot_of, keep, add = actions.table(grid)
         first_out = np.searchsorted(grid.step, np.arange(len(grid.time) + 1)).astype(np.int64)
-        part = np.empty((len(grid.step), len(task.outputs), task.n))
-        kernel.run(Call(const, state, first_action, slot_of, keep, add, grid, first_out, part))
-        out[inside] = part
+        out[:, :, inside] = kernel.run(Call(const, state, first_action, slot_of, keep, add, grid, first_out))
         x = actions.end(state, shape.idle)
     assert x is not None
-    return np.moveaxis(out, 0, 2), x
+    return out, x
 
 
 def _error(task: _Task, values: np.ndarray, pace: Pace) -> dict[str, float]:

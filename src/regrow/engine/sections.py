@@ -46,8 +46,8 @@ class Layout:
     """Which row of which array holds what; found while the kernel is written.
 
     Keys of `const`: ("expr", e) | ("pole", item, mode) | ("right", item, row, mode) | ("left", item, mode, row) |
-    ("feed", item, mode, depot item) | ("gain", item). Keys of `slot`: ("state", name) | ("mode", item, mode) |
-    ("source", item, mode) | ("rate", name). Items are places in `Program.items`.
+    ("feed", item, mode, depot item) | ("gain", item, mode): 1 / pole. Keys of `slot`: ("state", name) |
+    ("mode", item, mode) | ("source", item, mode) | ("rate", name). Items are places in `Program.items`.
     """
 
     outputs: tuple[str, ...]
@@ -99,6 +99,7 @@ class Sections:
         self.home = {item["states"][0]: k for k, item in self.items if item["kind"] == "exact"}
         self.moving = frozenset(program.states) | {"time"}
         self._symbols: dict[int, frozenset[str]] = {}
+        self._table: dict[tuple, Value] = {}
         for k, item in self.items:  # state memory first, so that its rows do not depend on the outputs
             self._reserve(k, item)
 
@@ -163,7 +164,7 @@ class Sections:
         p = self.p
         with p.loop("lengths") as k:
             h = p.scalar("lengths", k)
-            for key, value in self._exponentials(h).items():
+            for key, value in (self._exponentials(h) | self._steady(h)).items():
                 p.store("table", Layout.row(self.layout.table, key), value, k, wide=True)
         with p.loop("steps") as step:
             with p.loop("actions", step) as action:
@@ -194,8 +195,10 @@ class Sections:
                 z = p.op("mul", self._const("pole", k, i), t)
                 decay = p.op("exp", p.op("neg", z))
                 out["decay", k, i] = decay
-                plain = p.op("div", p.op("sub", p.number(1.0), decay), self._const("pole", k, i))
-                out["fill", k, i] = self._near_zero(z, t, plain)
+                # 1 - decay loses digits only where the fill is far below its final value 1 / p; a pole of 0 has none
+                filled = p.op("mul", p.op("sub", p.number(1.0), decay), self._const("gain", k, i))
+                still = p.op("eq", self._const("pole", k, i), p.number(0.0))
+                out["fill", k, i] = p.op("select", still, t, filled)
             for i, depot in self._feeds(k, item):
                 own, other = self._const("pole", k, i), self._const("pole", depot, 0)
                 slow = p.op("lt", own, other)
@@ -232,7 +235,7 @@ class Sections:
                     if mode != i:
                         continue
                     feed = self._const("feed", k, i, depot)
-                    level = p.op("mul", start["source", depot, 0], self._const("gain", depot))
+                    level = p.op("mul", start["source", depot, 0], self._const("gain", depot, 0))
                     source = p.op("add", source, p.op("mul", feed, level))
                     above = p.op("mul", feed, p.op("sub", start["mode", depot, 0], level))
                     crossing.append(p.op("mul", above, e["cross", k, i, depot]))
@@ -259,10 +262,11 @@ class Sections:
         p = self.p
         start: dict[Any, Value] = {key: p.load("state", row) for key, row in self.layout.slot.items()}
         table: dict[tuple, Value] = {}
-        if self._exact():
+        if self.layout.table:
             kind = p.scalar("kind", step)
             for key, row in self.layout.table.items():
                 table[key] = p.load("table", row, kind, wide=True)
+        self._table = table
         nodes: dict[Any, Value] = {}
         if any("time" in self._symbols_of(self.program.rates[s]) for _, item in self.items for s in item["states"]):
             t = p.scalar("time", step)
@@ -291,15 +295,19 @@ class Sections:
                 None if fed is None else p.op("mul", self._const("left", k, i, row), fed)
                 for row, fed in enumerate(feeding)
             )
-            nodes["mode", k, i] = self._radau(h, start["mode", k, i], a, self._const("pole", k, i))
+            nodes["mode", k, i] = self._from_table(start["mode", k, i], a, ("pole", k, i))
         self._from_modes(k, item, nodes)
 
     def _one(self, s: str, item: Item, h: Value, start: dict[Any, Value], nodes: dict[Any, Value]) -> None:
         a = self._eval(item["a"][s], nodes)
         if s in self.infused:
             a = self.p.op("add", a, start["rate", s])
-        b = None if self.graph.value(item["b"][s]) == 0 else self._eval(item["b"][s], nodes)
-        nodes[s] = nodes["state", s] = self._radau(h, start["state", s], a, b)
+        e = item["b"][s]
+        if self._symbols_of(e) & self.moving:
+            value = self._radau(h, start["state", s], a, self._eval(e, nodes))
+        else:
+            value = self._from_table(start["state", s], a, ("expr", e))
+        nodes[s] = nodes["state", s] = value
 
     def _loop(self, item: Item, h: Value, start: dict[Any, Value], nodes: dict[Any, Value]) -> None:
         """The states of a loop in order, `sweeps` times; at first the cut states stand still."""
@@ -314,31 +322,60 @@ class Sections:
         for e in [e for e in nodes if isinstance(e, int) and self._symbols_of(e) & members]:
             del nodes[e]
 
-    def _radau(self, h: Value, x: Value, a: Value, b: Value | None) -> Value:
-        """x at the nodes for x' = a - b x: (1 + h A b) X = x + h A a, by elimination; h b >= 0 needs no pivot."""
+    def _radau(self, h: Value, x: Value, a: Value, b: Value) -> Value:
+        """x at the nodes for x' = a - b x: (1 + h A b) X = x + h A a, by Cramer's rule (one division a state)."""
         p = self.p
         m, n = p.op, p.number
         ha = [p.pick(p.op("mul", h, a), j) for j in range(3)]
         right = [self._sum([x, *(m("mul", n(WEIGHTS[j][k]), ha[k]) for k in range(3))]) for j in range(3)]
-        if b is None:
-            return p.join(right)
+        cofactor, inverse = self._cofactors(h, b)
+        return p.join(
+            [m("mul", self._sum(m("mul", cofactor[j][k], right[j]) for j in range(3)), inverse) for k in range(3)]
+        )
+
+    def _cofactors(self, h: Value, b: Value) -> tuple[list[list[Value]], Value]:
+        """Cofactors of 1 + h A b and one over its determinant."""
+        p = self.p
+        m, n = p.op, p.number
         hb = [p.pick(p.op("mul", h, b), j) for j in range(3)]
         M = [[m("mul", n(WEIGHTS[j][k]), hb[k]) for k in range(3)] for j in range(3)]
         for j in range(3):
             M[j][j] = m("add", n(1.0), M[j][j])
-        down = [m("div", n(1.0), M[0][0])]
-        for j in (1, 2):
-            factor = m("mul", M[j][0], down[0])
-            for k in (1, 2):
-                M[j][k] = m("sub", M[j][k], m("mul", factor, M[0][k]))
-            right[j] = m("sub", right[j], m("mul", factor, right[0]))
-        down.append(m("div", n(1.0), M[1][1]))
-        factor = m("mul", M[2][1], down[1])
-        last = m("sub", M[2][2], m("mul", factor, M[1][2]))
-        x2 = m("div", m("sub", right[2], m("mul", factor, right[1])), last)
-        x1 = m("mul", m("sub", right[1], m("mul", M[1][2], x2)), down[1])
-        x0 = m("mul", m("sub", m("sub", right[0], m("mul", M[0][1], x1)), m("mul", M[0][2], x2)), down[0])
-        return p.join([x0, x1, x2])
+        cofactor: list[list[Value]] = [[], [], []]
+        for j in range(3):
+            for k in range(3):
+                (j1, j2), (k1, k2) = ((j + 1) % 3, (j + 2) % 3), ((k + 1) % 3, (k + 2) % 3)
+                cofactor[j].append(m("sub", m("mul", M[j1][k1], M[j2][k2]), m("mul", M[j1][k2], M[j2][k1])))
+        return cofactor, m("div", n(1.0), self._sum(m("mul", M[0][k], cofactor[0][k]) for k in range(3)))
+
+    def _steady(self, h: Value) -> dict[tuple, Value]:
+        """For each constant b: X = start * x + sum(feed_k * a_k), the same solve with its matrices worked out."""
+        p = self.p
+        m, n = p.op, p.number
+        out: dict[tuple, Value] = {}
+        for key in self._constant_rates():
+            cofactor, inverse = self._cofactors(h, self._const(*key))
+            solved = [[m("mul", cofactor[j][k], inverse) for j in range(3)] for k in range(3)]
+            out["start", *key] = p.join([self._sum(solved[k]) for k in range(3)])
+            for other in range(3):
+                column = [self._sum(m("mul", solved[k][j], n(WEIGHTS[j][other])) for j in range(3)) for k in range(3)]
+                out["feed", other, *key] = m("mul", h, p.join(column))
+        return out
+
+    def _constant_rates(self) -> list[tuple]:
+        """Keys of the constants that are the b of a state or the pole of a mode."""
+        keys: dict[tuple, None] = {}
+        for k, item in self.items:
+            if item["kind"] == "modes":
+                keys |= {("pole", k, i): None for i in range(len(item["states"]))}
+            elif item["kind"] != "exact":
+                keys |= {("expr", e): None for e in item["b"].values() if not self._symbols_of(e) & self.moving}
+        return list(keys)
+
+    def _from_table(self, x: Value, a: Value, key: tuple) -> Value:
+        p = self.p
+        feeds = [p.op("mul", self._table["feed", k, *key], p.pick(a, k)) for k in range(3)]
+        return self._sum([p.op("mul", self._table["start", *key], x), *feeds])
 
     def _out(self, out: Index, start: dict[Any, Value], nodes: dict[Any, Value]) -> None:
         p = self.p
