@@ -222,6 +222,35 @@ def _simulate_records(context: typer.Context, data: Path, model: str, out: tuple
         print(f"note: {notice}", file=sys.stderr)
 
 
+evidence = typer.Typer(help="Hold the model against published studies.", no_args_is_help=True)
+app.add_typer(evidence, name="evidence")
+
+
+@evidence.command()
+def check(
+    files: Annotated[list[Path], typer.Argument(help="Evidence files, from the shelf or from anywhere.")],
+    json: Json = False,
+) -> None:
+    """Simulate every arm of the studies and print prediction beside observation, with a verdict on each figure."""
+    from regrow.evidence import check as held
+
+    report = held(files)
+    typer.echo(report.to_json() if json else report.as_text())
+
+
+@app.command()
+def claims(json: Json = False) -> None:
+    """List the field's claims: verdict, evidence, and what the model shows."""
+    from regrow.evidence import answers
+
+    if json:
+        typer.echo(answers.claims_json())
+        return
+    for answer in answers.answers(answers.ask_model):
+        typer.echo(f"{answer['verdict']:8} {answer['quote']} ({answer['file']})")
+        typer.echo(f"{'':8} {answer['evidence']}")
+
+
 # `--without ampa vdcc` and `--out a.nc b.html`: several values after one option, as the contract writes them.
 _ENDINGS = (".nc", ".parquet", ".csv", ".svg", ".html")
 
