@@ -15,10 +15,12 @@ from django.http import Http404
 
 from regrow.clinic import chain
 from regrow.clinic.models import (
+    ChainHead,
     Chair,
     Course,
     Duty,
     Enquiry,
+    Entry,
     Evaluation,
     LogRow,
     Lot,
@@ -116,7 +118,9 @@ def session(staff: Staff, key: str, action: str = "chart.read") -> Session:
 
 
 def _sessions() -> QuerySet[Session]:
-    return Session.objects.select_related("course__patient__site", "course__evaluation", "chair__site")
+    return Session.objects.select_related(
+        "course__patient__site", "course__evaluation", "chair__site"
+    ).prefetch_related("course__patient__allergies")
 
 
 def sessions_of(course: Course) -> QuerySet[Session]:
@@ -134,15 +138,27 @@ def open_sessions(site_ids: list[int], now: datetime) -> list[Session]:
 
 def facts_of(sessions: list[Session]) -> dict[int, list[Fact]]:
     """The entries of each session as facts, by session, one query for all."""
-    from regrow.clinic.models import Entry
-
     held: dict[int, list[Fact]] = {s.pk: [] for s in sessions}
-    rows = Entry.objects.filter(session__in=sessions).select_related("author").order_by("id")
-    for e in rows:
-        held[e.session_id].append(
-            Fact(e.pk, e.kind, e.measured_at, e.payload, e.author.name, e.author_id, e.recorded_at)
-        )
+    for e in Entry.objects.filter(session__in=sessions).select_related("author").order_by("id"):
+        held[e.session_id].append(_fact(e))
     return held
+
+
+def _fact(e: Entry) -> Fact:
+    return Fact(e.pk, e.kind, e.measured_at, e.payload, e.author.name, e.author_id, e.recorded_at)
+
+
+def newest_write() -> int:
+    """The number of the newest log row: while it stays the same, nothing was written."""
+    return ChainHead.objects.values_list("last", flat=True).first() or 0
+
+
+def written_since(row: int) -> tuple[list[tuple[int, Fact]], bool]:
+    """The entries written after a log row, each with its session; and whether anything else was written."""
+    rows = LogRow.objects.filter(id__gt=row).exclude(action__startswith="read ").values_list("model", "row")
+    keys = [pk for model, pk in rows if model == "Entry"]
+    found = Entry.objects.filter(pk__in=keys).select_related("author").order_by("id") if keys else []
+    return [(e.session_id, _fact(e)) for e in found], len(keys) < len(rows)
 
 
 def on_duty(site: Site) -> list[Staff]:

@@ -5,6 +5,7 @@ The one thing to know: nothing here ticks. Times go out as moments; the browser 
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from regrow.clinic import access, facts
 from regrow.clinic.actions.payloads import CARDS, CHIPS
 from regrow.clinic.models import Session, Site
-from regrow.clinic.session import Reading, State
+from regrow.clinic.session import Fact, Order, Reading, State, state
 from regrow.safety import Settings, Severity
 
 SIGNS = (("sbp", "BP"), ("hr", "HR"), ("spo2", "SpO2"), ("rr", "RR"), ("moaas", "MOAA/S"), ("dissociation", "Diss."))
@@ -65,12 +66,18 @@ class Card:
         return PHASES[self.s.phase]
 
     @property
+    def stamp(self) -> str:
+        """The signature in a word, for a page to compare."""
+        return hashlib.sha256(repr(self.signature).encode()).hexdigest()[:12]
+
+    @property
     def signature(self) -> tuple[Any, ...]:
         """Changes whenever the card must be drawn again."""
         s = self.s
         last = s.last.seq if s.last else 0
         alarms = tuple((f.rule, f.sentence) for f in s.alarms)
         return (
+            self.session.pk,
             s.phase,
             s.version,
             last,
@@ -175,20 +182,39 @@ class Place:
     later: tuple[Card, ...]
 
 
-def board(site: Site, now: datetime, settings: Settings) -> list[Place]:
-    """Every chair of a site: the red ones first, then those whose round is due soonest, the empty ones last."""
-    sessions = access.open_sessions([site.pk], now)
-    held = access.facts_of(sessions)
-    on_duty = tuple(p.name for p in access.on_duty(site))
-    cards = [card(x, facts.state_of(x, held[x.pk], now, settings), settings, on_duty) for x in sessions]
-    places = []
-    for chair in site.chairs.all():
-        here = [c for c in cards if c.session.chair_id == chair.pk and c.s.phase not in ("signed", "cancelled")]
-        live = [c for c in here if c.s.live or c.s.phase == "discharged"]
-        booked = [c for c in here if c.s.phase == "booked"]
-        current = next((c for c in live if c.s.live), live[0] if live else None)
-        places.append(Place(chair, current, tuple(c for c in (*live, *booked) if c is not current)))
-    return sorted(places, key=_urgency)
+@dataclass
+class Held:
+    """A site's board as last read from the database; `places` works out the picture of any moment without it."""
+
+    chairs: list[Any]
+    sessions: list[Session]
+    facts: dict[int, list[Fact]]
+    orders: dict[int, Order | None]
+    prescribers: tuple[str, ...]
+    settings: Settings
+
+    def places(self, now: datetime) -> list[Place]:
+        """Every chair of the site: the red ones first, then those whose round is due soonest, the empty ones last."""
+        states = [(x, state(self.facts[x.pk], now, self.settings, self.orders[x.pk])) for x in self.sessions]
+        cards = [
+            card(x, s, self.settings, self.prescribers) for x, s in states if s.phase not in ("signed", "cancelled")
+        ]
+        found = []
+        for chair in self.chairs:
+            here = [c for c in cards if c.session.chair_id == chair.pk]
+            live = [c for c in here if c.s.live or c.s.phase == "discharged"]
+            booked = [c for c in here if c.s.phase == "booked"]
+            current = next((c for c in live if c.s.live), live[0] if live else None)
+            found.append(Place(chair, current, tuple(c for c in (*live, *booked) if c is not current)))
+        return sorted(found, key=_urgency)
+
+
+def held(site: Site, now: datetime) -> Held:
+    """What the board of a site shows, read from the database."""
+    sessions, settings = access.open_sessions([site.pk], now), access.settings_now()
+    orders = {x.pk: facts.order_for(x, now, settings) for x in sessions}
+    prescribers = tuple(p.name for p in access.on_duty(site))
+    return Held(list(site.chairs.all()), sessions, access.facts_of(sessions), orders, prescribers, settings)
 
 
 def _urgency(place: Place) -> tuple[Any, ...]:

@@ -69,6 +69,7 @@ def seed(now: datetime) -> None:
         site = Site.objects.create(name="Demo site")
         for number in (1, 2, 3):
             Chair.objects.create(site=site, name=f"Chair {number}")
+        pin = make_password("246802")
         for username, role, name in STAFF:
             user = get_user_model().objects.create(username=username, password=make_password(None))
             row = Staff.objects.create(
@@ -77,7 +78,7 @@ def seed(now: datetime) -> None:
                 name=name,
                 licence_until=date(2099, 12, 31),
                 life_support_until=date(2099, 12, 31),
-                pin=make_password("246802"),
+                pin=pin,
             )
             row.sites.add(site)
         _people(site, now)
@@ -85,16 +86,10 @@ def seed(now: datetime) -> None:
 
 def _people(site: Any, now: datetime) -> None:
     """Three people with signed evaluations and courses, each booked in a chair soon; drug in the safe."""
-    from django.utils import timezone
-
-    from regrow.catalog import protocols
-    from regrow.clinic.actions import Act, intake, plan, register
+    from regrow.clinic.actions import Act, register
     from regrow.clinic.actions import staff as staff_actions
-    from regrow.clinic.consent import text_for
     from regrow.clinic.models import Staff
     from regrow.clinic.models.people import new_key
-    from regrow.clinic.planning import Slot, plan_of
-    from regrow.safety import CONDITIONS
 
     doctor = Act(Staff.objects.get(user__username="lee"), now)
     nurse = Act(Staff.objects.get(user__username="diaz"), now)
@@ -102,44 +97,59 @@ def _people(site: Any, now: datetime) -> None:
     vials = {"drug": "ketamine", "number": "DEMO-1", "strength": 50.0, "expires": date(2099, 1, 1)}
     lot = register.record_lot(nurse, site, vials)
     register.move(nurse, lot, new_key(), "received", 5000.0)
-    today = timezone.localdate(now)
     for place, (name, born, sex, weight, height) in enumerate(PEOPLE):
-        values = {"name": name, "born": date.fromisoformat(born), "sex": sex, "contact": "demo", "pdmp_checked": today}
-        person = intake.record_patient(nurse, new_key(), site, values)
-        taken = now - timedelta(minutes=30)
-        for kind, value in (
-            ("weight", weight),
-            ("height", height),
-            ("sbp", 122),
-            ("dbp", 78),
-            ("hr", 70),
-            ("urine", None),
-            ("ecg", None),
-        ):
-            intake.add_to_chart(nurse, person, "measure", {"kind": kind, "value": value, "taken_at": taken})
-        for drug in ("sertraline", "venlafaxine"):
-            trial = {"drug": drug, "max_dose": "200 mg", "weeks": 8.0, "adequate_dose": True, "outcome": "none"}
-            intake.add_to_chart(nurse, person, "trial", trial)
-        said = {
-            "indication": "depression",
-            "summary": "Invented for the demo.",
-            "suicide_risk": "low",
-            "cleared_medically": True,
-            "baseline_score": 19.0,
-            "answers": dict.fromkeys(CONDITIONS, False),
-        }
-        evaluation = intake.record_evaluation(nurse, person, new_key(), said)
-        intake.sign_evaluation(doctor, evaluation)
-        order = plan_of(protocols.get("standard-2x3"))
-        course = plan.record_course(nurse, person, new_key(), order, "actual", False)
-        plan.sign_course(doctor, course)
-        plan.record_consent(nurse, course, name, True, text_for(course.drug, course.route).hash)
-        chairs = list(site.chairs.all())
-        slots = [
-            Slot(i + 1, d, order.phases[i], now + timedelta(days=d, minutes=15 * place), chairs[place].pk)
-            for i, d in enumerate(order.days)
-        ]
-        plan.book(nurse, course, slots)
+        begin = now + timedelta(minutes=15 * place)
+        chair = list(site.chairs.all())[place]
+        add_person(doctor, nurse, chair, begin, name, date.fromisoformat(born), sex, weight, height)
+
+
+def add_person(
+    doctor: Any, nurse: Any, chair: Any, begin: datetime, name: str, born: date, sex: str, weight: float, height: float
+) -> Any:
+    """The course of a new invented person: evaluated, planned, consented, its series booked in a chair from `begin`."""
+    from django.utils import timezone
+
+    from regrow.catalog import protocols
+    from regrow.clinic.actions import intake, plan
+    from regrow.clinic.consent import text_for
+    from regrow.clinic.models.people import new_key
+    from regrow.clinic.planning import Slot, plan_of
+    from regrow.safety import CONDITIONS
+
+    today = timezone.localdate(nurse.now)
+    values = {"name": name, "born": born, "sex": sex, "contact": "demo", "pdmp_checked": today}
+    person = intake.record_patient(nurse, new_key(), chair.site, values)
+    taken = nurse.now - timedelta(minutes=30)
+    for kind, value in (
+        ("weight", weight),
+        ("height", height),
+        ("sbp", 122),
+        ("dbp", 78),
+        ("hr", 70),
+        ("urine", None),
+        ("ecg", None),
+    ):
+        intake.add_to_chart(nurse, person, "measure", {"kind": kind, "value": value, "taken_at": taken})
+    for drug in ("sertraline", "venlafaxine"):
+        trial = {"drug": drug, "max_dose": "200 mg", "weeks": 8.0, "adequate_dose": True, "outcome": "none"}
+        intake.add_to_chart(nurse, person, "trial", trial)
+    said = {
+        "indication": "depression",
+        "summary": "Invented for the demo.",
+        "suicide_risk": "low",
+        "cleared_medically": True,
+        "baseline_score": 19.0,
+        "answers": dict.fromkeys(CONDITIONS, False),
+    }
+    evaluation = intake.record_evaluation(nurse, person, new_key(), said)
+    intake.sign_evaluation(doctor, evaluation)
+    order = plan_of(protocols.get("standard-2x3"))
+    course = plan.record_course(nurse, person, new_key(), order, "actual", False)
+    plan.sign_course(doctor, course)
+    plan.record_consent(nurse, course, name, True, text_for(course.drug, course.route).hash)
+    slots = [Slot(i + 1, d, order.phases[i], begin + timedelta(days=d), chair.pk) for i, d in enumerate(order.days)]
+    plan.book(nurse, course, slots)
+    return course
 
 
 def links(now: datetime) -> list[tuple[str, str]]:

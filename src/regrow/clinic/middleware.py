@@ -79,7 +79,8 @@ def staff_only(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequ
                 return redirect("mfa_activate_totp")
         if locked(request) and request.method not in ("GET", "HEAD") and request.path not in (UNLOCK, "/sign-out"):
             return _locked(request)
-        if request.path not in NOT_ACTIVITY and not locked(request):
+        automatic = request.path in NOT_ACTIVITY or (request.method == "GET" and "X-Automatic" in request.headers)
+        if not automatic and not locked(request):
             _active(request)
         return get_response(request)
 
@@ -100,6 +101,12 @@ def wants_json(request: HttpRequest) -> bool:
     return "application/json" in request.headers.get("Accept", "")
 
 
+def refused(response: HttpResponse, code: str) -> HttpResponse:
+    """The answer marked with its code, by which the tablet's queue tells a refusal from a fault on the way."""
+    response["Regrow-Refused"] = code
+    return response
+
+
 def locked(request: HttpRequest) -> bool:
     last = request.session.get(LAST)
     return last is not None and time.time() - last > settings.CLINIC.idle_minutes * 60
@@ -118,12 +125,12 @@ def unlock(request: HttpRequest) -> None:
 def _locked(request: HttpRequest) -> HttpResponse:
     sentence = "Locked after a while without use. Unlock with your PIN or password; nothing was written."
     if wants_json(request):
-        return JsonResponse({"code": "LOCKED", "sentence": sentence}, status=423)
+        return refused(JsonResponse({"code": "LOCKED", "sentence": sentence}, status=423), "LOCKED")
     back = request.headers.get("HX-Current-URL") or request.headers.get("Referer") or "/"
     response = render(request, "clinic/unlock.html", {"sentence": sentence, "next": back}, status=423)
     if request.headers.get("HX-Request"):
         response["HX-Redirect"] = UNLOCK
-    return response
+    return refused(response, "LOCKED")
 
 
 def every_page(request: HttpRequest) -> dict[str, Any]:

@@ -24,6 +24,8 @@ from regrow.safety import Clearance, Finding, Settings, dose_findings, gate, sch
 IDEM = re.compile(r"[A-Za-z0-9_-]{8,64}")
 OLDEST, FUTURE = timedelta(hours=24), timedelta(seconds=60)
 CORRECTABLE = frozenset({"vitals", "chip", "event", "note", "check", "miss", "rems", "line", "step"})
+# What was seen while the person sat there is kept, though it arrives after they left.
+TRUE_THEN = frozenset({"vitals", "chip", "miss", "line"})
 # What nobody but a prescriber may write, besides what the rules ask for.
 PRESCRIBER_ONLY = frozenset({"decision"})
 
@@ -34,7 +36,9 @@ class Conflict(Refusal):
 
 @dataclass(frozen=True)
 class Sent:
-    """One entry as a device sends it. `made_at` and `sent_at` are the device's own clock; `expect` the version seen."""
+    """One entry as a device sends it. `made_at` and `sent_at` are the device's own clock; `expect` the version seen;
+    `ahead` how far (s) the device knew its clock to be ahead when the entry was made; `by` the staff number it holds
+    for the one who made it."""
 
     idem: str
     kind: str
@@ -43,6 +47,8 @@ class Sent:
     sent_at: datetime | None = None
     expect: int | None = None
     device: str = ""
+    ahead: float | None = None
+    by: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,10 +61,16 @@ class Kept:
 
 
 def true_time(sent: Sent, now: datetime) -> tuple[datetime, float]:
-    """When the entry was made, by the server's clock, and how far the device's clock is off (s, ahead is positive)."""
+    """When the entry was made, by the server's clock, and how far the device's clock was off (s, ahead is positive).
+
+    A device that had heard the server before says how far it was off when the entry was made; else, or when its clock
+    was set in between so that the entry seems to lie ahead, it is off by what it is off now.
+    """
     if sent.made_at is None:
         return now, 0.0
     skew = (sent.sent_at - now).total_seconds() if sent.sent_at else 0.0
+    if sent.ahead is not None and sent.made_at - timedelta(seconds=sent.ahead) <= now + FUTURE:
+        skew = sent.ahead
     return sent.made_at - timedelta(seconds=skew), skew
 
 
@@ -69,6 +81,10 @@ def record(act: Act, session: Session, sent: Sent) -> Kept:
         raise Refusal("ENTRY-KEY", "entry: its key is missing or has another shape; reload the page.", field="key")
     if sent.kind not in KINDS:
         raise Refusal("ENTRY-KIND", f"entry: kind {sent.kind!r} is not known.", field="kind", value=sent.kind)
+    if sent.by and sent.by != str(act.staff.pk):
+        raise Conflict(
+            "OTHER-PERSON", "entry: someone else made it on this tablet; they must sign in and send it.", field="by"
+        )
     payload = read_payload(sent.kind, sent.payload)
     Session.objects.select_for_update().get(pk=session.pk)  # one writer at a time per session
     before = Entry.objects.filter(idem=sent.idem).first()
@@ -102,7 +118,10 @@ def record(act: Act, session: Session, sent: Sent) -> Kept:
             field="expect",
             value=sent.expect,
         )
-    payload = _checked(act, session, sent.kind, payload, now_state, settings, at)
+    then = now_state
+    if sent.kind in TRUE_THEN and now_state.phase not in ("signed", "cancelled"):
+        then = facts.state_of(session, held, min(at, act.now), settings)
+    payload = _checked(act, session, sent.kind, payload, then, settings, at)
     if abs(skew) > 30:
         payload = {**payload, "clock_off_s": round(skew)}
     row = Entry.objects.create(

@@ -15,8 +15,7 @@ def board(request: HttpRequest) -> HttpResponse:
     staff, now = who(request), timezone.now()
     mine = list(access.sites(staff))
     site = access.site(staff, request.GET["site"]) if request.GET.get("site") else (mine[0] if mine else None)
-    settings = access.settings_now()
-    places = cards.board(site, now, settings) if site else []
+    places = cards.held(site, now).places(now) if site else []
     nurses: dict[str, int] = {}
     for place in places:
         if place.card and place.card.s.nurse:
@@ -30,7 +29,7 @@ def board(request: HttpRequest) -> HttpResponse:
             "sites": mine,
             "places": places,
             "now": now,
-            "settings": settings,
+            "settings": access.settings_now(),
             "on_duty": access.on_duty(site) if site else [],
             "nurses": nurses,
             "chips": cards.CHIP_NAMES,

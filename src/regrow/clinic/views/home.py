@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from functools import cache as cache_once
 from pathlib import Path
 from typing import Any
 
 from django.contrib.auth import login, logout
 from django.contrib.auth.hashers import check_password
+from django.contrib.staticfiles import finders
 from django.core.cache import cache
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
@@ -18,13 +23,23 @@ from django.views.decorators.http import require_GET, require_POST
 from regrow import __version__
 from regrow.clinic.actions import Act
 from regrow.clinic.actions import staff as staff_actions
-from regrow.clinic.middleware import unlock, wants_json
+from regrow.clinic.middleware import refused, unlock, wants_json
 from regrow.clinic.roles import ADMINISTRATOR, FRONT_DESK
 from regrow.clinic.views import who
 from regrow.refusal import Refusal
 
 HOME = {FRONT_DESK: "patients", ADMINISTRATOR: "staff"}
 UNLOCK_TRIES, UNLOCK_SECONDS = 5, 300
+# What a tablet needs to show the board without network; the service worker itself comes first.
+TABLET_FILES = (
+    "clinic/sw.js",
+    "clinic/site.css",
+    "clinic/clinic.js",
+    "clinic/queue.js",
+    "clinic/board.js",
+    "clinic/beat.js",
+    "django_htmx/htmx-4.min.js",
+)
 
 
 @require_GET
@@ -105,15 +120,22 @@ def pin(request: HttpRequest) -> HttpResponse:
 @require_GET
 def service_worker(request: HttpRequest) -> HttpResponse:
     """The service worker, served from the root so that it may answer for every page."""
-    path = Path(__file__).parent.parent / "static" / "clinic" / "sw.js"
-    text = path.read_text() if path.exists() else ""
-    return HttpResponse(text, content_type="text/javascript")
+    return HttpResponse(_service_worker(), content_type="text/javascript")
+
+
+@cache_once
+def _service_worker() -> str:
+    """The worker's text, with the files it keeps and a version that changes with any of them."""
+    contents = [Path(str(finders.find(name))).read_bytes() for name in TABLET_FILES]
+    version = hashlib.sha256(b"".join(contents)).hexdigest()[:12]
+    files = json.dumps([static(name) for name in TABLET_FILES])
+    return f'const VERSION = "{version}", FILES = {files};\n' + contents[0].decode()
 
 
 def _message(request: HttpRequest, status: int, code: str, title: str, sentence: str) -> HttpResponse:
     if wants_json(request):
-        return JsonResponse({"code": code, "sentence": sentence}, status=status)
-    return render(request, "clinic/message.html", {"title": title, "sentence": sentence}, status=status)
+        return refused(JsonResponse({"code": code, "sentence": sentence}, status=status), code)
+    return refused(render(request, "clinic/message.html", {"title": title, "sentence": sentence}, status=status), code)
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

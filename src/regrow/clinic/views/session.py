@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from regrow.clinic import access, cards, facts
 from regrow.clinic.actions import session as actions
-from regrow.clinic.actions.payloads import CARDS, CHIPS, RANGES
+from regrow.clinic.actions.payloads import CARDS, CHIPS, RANGES, number
 from regrow.clinic.actions.plan import block_of
-from regrow.clinic.middleware import wants_json
+from regrow.clinic.middleware import refused, wants_json
 from regrow.clinic.models import Session
 from regrow.clinic.planning import arithmetic
 from regrow.clinic.session import leave_findings
@@ -23,8 +23,9 @@ from regrow.refusal import Refusal
 from regrow.safety import BLADDER_SYMPTOMS
 from regrow.safety.alarms import SYMPTOMS
 
-# Fields of the envelope; everything else a form sends is the payload.
-ENVELOPE = {"csrfmiddlewaretoken", "kind", "key", "expect", "made_at", "sent_at", "device", "view", "next"}
+# What a form sends around an entry, and the entry's own fields; everything else is its payload.
+ENVELOPE = {"csrfmiddlewaretoken", "view", "next"}
+ENTRY = ("kind", "key", "expect", "made_at", "sent_at", "ahead_ms", "by", "device")
 MANY = {"symptoms", "bladder", "aldrete", "padss"}
 ALDRETE = ("activity", "breathing", "circulation", "consciousness", "SpO2")
 PADSS = ("vital signs", "walking", "nausea", "pain", "IV site")
@@ -122,6 +123,11 @@ def _moment(text: str) -> datetime | None:
         ) from None
 
 
+def _ahead(text: str) -> float | None:
+    """How far a device says that its clock was ahead (s); None where it did not know."""
+    return number("ahead_ms", text, -1e12, 1e12, "ms") / 1000 if text else None
+
+
 def sent_of(request: HttpRequest) -> tuple[actions.Sent, dict[str, Any]]:
     """The entry a form or a program sends, and the payload as typed."""
     if request.content_type == "application/json":
@@ -130,14 +136,11 @@ def sent_of(request: HttpRequest) -> tuple[actions.Sent, dict[str, Any]]:
             payload = dict(body.get("payload") or {})
         except (ValueError, TypeError, AttributeError):
             raise Refusal("ENTRY-JSON", "entry: the body is no JSON object with a payload.", field="body") from None
-        fields = {
-            k: str(body[k])
-            for k in ("kind", "key", "expect", "made_at", "sent_at", "device")
-            if body.get(k) is not None
-        }
+        fields = {k: str(body[k]) for k in ENTRY if body.get(k) is not None}
     else:
-        fields = {k: request.POST.get(k, "") for k in ENVELOPE}
-        payload = {k: request.POST.getlist(k) if k in MANY else v for k, v in request.POST.items() if k not in ENVELOPE}
+        fields = {k: request.POST.get(k, "") for k in ENTRY}
+        said = {k: v for k, v in request.POST.items() if k not in ENVELOPE and k not in ENTRY}
+        payload = {k: request.POST.getlist(k) if k in MANY else v for k, v in said.items()}
         for score in ("aldrete", "padss"):
             if score in payload and not any(payload[score]):
                 del payload[score]
@@ -152,6 +155,8 @@ def sent_of(request: HttpRequest) -> tuple[actions.Sent, dict[str, Any]]:
         _moment(fields.get("sent_at", "")),
         int(expect) if expect else None,
         fields.get("device", ""),
+        _ahead(fields.get("ahead_ms", "")),
+        fields.get("by", ""),
     )
     return sent, payload
 
@@ -169,8 +174,14 @@ def entries(request: HttpRequest, key: str) -> HttpResponse:
         status = 409 if isinstance(refusal, actions.Conflict) else 422
         if wants_json(request):
             said = {"code": refusal.code, "sentence": refusal.sentence, "field": refusal.field}
-            return JsonResponse(said, status=status)
-        return _shown(request, session, status, problem=refusal, typed={**typed, "kind": request.POST.get("kind", "")})
+            return refused(JsonResponse(said, status=status), refusal.code)
+        typed = {**typed, "kind": request.POST.get("kind", "")}
+        return refused(_shown(request, session, status, problem=refusal, typed=typed), refusal.code)
+    return _kept(request, session, kept)
+
+
+def _kept(request: HttpRequest, session: Session, kept: actions.Kept) -> HttpResponse:
+    """The answer to an entry on disk. Its key stands in a header: without it the tablet's queue lets nothing go."""
     if wants_json(request):
         said = {
             "id": kept.entry.pk,
@@ -178,11 +189,14 @@ def entries(request: HttpRequest, key: str) -> HttpResponse:
             "at": kept.entry.measured_at.isoformat(),
             "clock_off_s": round(kept.skew),
         }
-        return JsonResponse(said, status=200 if kept.repeated else 201)
-    if not request.headers.get("HX-Request"):
+        response: HttpResponse = JsonResponse(said, status=200 if kept.repeated else 201)
+    elif not request.headers.get("HX-Request"):
         where = "board" if request.POST.get("view") == "card" else None
-        return redirect(where) if where else redirect("session", key=key)
-    return _shown(request, session, 200, typed={}, saved=kept)
+        response = redirect(where) if where else redirect("session", key=session.key)
+    else:
+        response = _shown(request, session, 200, typed={}, saved=kept)
+    response["Regrow-Kept"] = kept.entry.idem
+    return response
 
 
 def _shown(request: HttpRequest, session: Session, status: int, **more: Any) -> HttpResponse:

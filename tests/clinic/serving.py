@@ -1,0 +1,250 @@
+"""A light server for the tests and benches that need a real one: prepared once, started by a fork in a moment, killed
+with -9. The one thing to know: this file runs in processes of its own, so that a test's Django is never touched.
+
+    python serving.py seed FOLDER CHAIRS     a demo clinic with so many infusions begun 12 minutes ago; prints JSON
+    python serving.py spawn FOLDER PORT      reads `start`, `kill`, `stop`, `go` lines; answers each with one line
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+BEGUN_MINUTES_AGO = 12
+PIN = "246802"
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def environment(folder: Path, database: str = "") -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("REGROW_", "DJANGO_"))}
+    kept |= {"REGROW_DATA": str(folder), "DJANGO_SETTINGS_MODULE": "regrow.clinic.settings"}
+    return kept | ({"REGROW_DATABASE_URL": database} if database else {})
+
+
+def seed_folder(folder: Path, chairs: int = 3, database: str = "") -> None:
+    """Makes the demo clinic of this file in a new folder."""
+    folder.mkdir(parents=True)
+    (folder / "clinic.toml").write_text('name = "Demo clinic"\ndemo = true\nrequire_mfa = false\n')
+    done = subprocess.run(
+        [sys.executable, __file__, "seed", str(folder), str(chairs)],
+        capture_output=True,
+        text=True,
+        env=environment(folder, database),
+    )
+    assert done.returncode == 0, done.stderr
+    (folder / "seeded.json").write_text(done.stdout)
+
+
+class Clinic:
+    """A served clinic. `seeded` names its sessions (running, one per chair) and each person's sign-in cookie.
+
+    `like` is the folder of a clinic seeded before (and not served), whose state this one takes over.
+    """
+
+    def __init__(
+        self, folder: Path, chairs: int = 3, database: str = "", toml: str = "", port: int = 0, like: Path | None = None
+    ) -> None:
+        self.folder, self.database, self.port = folder, database, port or free_port()
+        self.base = f"http://127.0.0.1:{self.port}"
+        self.env = environment(folder, database)
+        if like:
+            shutil.copytree(like, folder)
+        else:
+            seed_folder(folder, chairs, database)
+        if toml:
+            with (folder / "clinic.toml").open("a") as out:
+                out.write(toml)
+        self.seeded: dict[str, Any] = json.loads((folder / "seeded.json").read_text())
+        with (folder / "server.log").open("w") as log:
+            self.nursery = subprocess.Popen(
+                [sys.executable, __file__, "spawn", str(folder), str(self.port)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=self.env,
+            )
+        self.start()
+
+    def say(self, word: str) -> str:
+        assert self.nursery.stdin is not None
+        assert self.nursery.stdout is not None
+        self.nursery.stdin.write(word + "\n")
+        self.nursery.stdin.flush()
+        return self.nursery.stdout.readline().strip()
+
+    def start(self) -> None:
+        self.pid = int(self.say("start"))
+        for _ in range(400):
+            try:
+                urllib.request.urlopen(self.base + "/health", timeout=5).close()
+                return
+            except OSError:
+                time.sleep(0.025)
+        raise AssertionError("the server did not come up: " + (self.folder / "server.log").read_text()[-2000:])
+
+    def kill(self) -> None:
+        """Ends the server as a power cut would: kill -9."""
+        self.say("kill")
+
+    def close(self) -> None:
+        self.kill()
+        assert self.nursery.stdin is not None
+        self.nursery.stdin.close()
+        self.nursery.wait(timeout=10)
+        assert self.nursery.stdout is not None
+        self.nursery.stdout.close()
+
+    def person(self, username: str) -> Person:
+        return Person(self.base, self.seeded["cookies"][username])
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """A `regrow` command on this clinic's folder."""
+        command = [sys.executable, "-m", "regrow", *words, "--data", str(self.folder)]
+        return subprocess.run(command, capture_output=True, text=True, env=self.env, timeout=600)
+
+
+class Person:
+    """Someone signed in, with a cookie jar."""
+
+    def __init__(self, base: str, session: str) -> None:
+        self.base, self.cookies = base, {"sessionid": session, "csrftoken": "c" * 32}
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Cookie": "; ".join(f"{k}={v}" for k, v in self.cookies.items()), "X-CSRFToken": "c" * 32}
+
+    def open(self, path: str, timeout: float = 20) -> Any:
+        return urllib.request.urlopen(urllib.request.Request(self.base + path, headers=self.headers), timeout=timeout)
+
+    def get(self, path: str) -> str:
+        with self.open(path) as answer:
+            return answer.read().decode()
+
+    def send(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        headers = {**self.headers, "Content-Type": "application/json", "Accept": "application/json"}
+        request = urllib.request.Request(self.base + path, json.dumps(body).encode(), headers)
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.code, json.loads(refused.read() or b"{}")
+
+
+GATE = {
+    "identity_checked": "yes",
+    "escort_name": "Ann Friend",
+    "solids_hours": 8,
+    "fluids_hours": 4,
+    "alcohol_hours": 200,
+    "benzo_hours": 200,
+    "intoxicated": "no",
+    "new_suicidal_ideation": "no",
+    "medicines_changed": "no",
+    "nothing_new": "yes",
+    "mania_symptoms": "no",
+    "room_ready": "yes",
+}
+CALM = {"sbp": 122, "dbp": 78, "hr": 72, "spo2": 98, "rr": 14, "moaas": 5, "dissociation": 0}
+
+
+def seed(chairs: int) -> dict[str, Any]:
+    """The demo clinic, with an infusion running in each of so many chairs."""
+    import django
+    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+    from django.contrib.sessions.backends.db import SessionStore
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", interactive=False, verbosity=0)
+    from regrow.clinic import access, demo, facts
+    from regrow.clinic.actions import Act
+    from regrow.clinic.actions.session import Sent, record
+    from regrow.clinic.models import Chair, Site, Staff
+    from regrow.clinic.models.people import new_key
+
+    demo.PEOPLE = ()
+    begun = datetime.now(UTC) - timedelta(minutes=BEGUN_MINUTES_AGO)
+    demo.seed(begun - timedelta(minutes=5))
+    site = Site.objects.get()
+    doctor, nurse = (Act(Staff.objects.get(user__username=name), begun) for name in ("lee", "diaz"))
+    sessions = []
+    for number in range(chairs):
+        chair, _ = Chair.objects.get_or_create(site=site, name=f"Chair {number + 1}")
+        name = f"Robin Example{number}"
+        course = demo.add_person(doctor, nurse, chair, begun, name, date(1980, 1, 2), "female", 80, 175)
+        session = course.sessions.get(number=1)
+        for kind, payload in (("arrive", {}), ("nurse", {}), ("gate", GATE), ("vitals", CALM)):
+            record(nurse, session, Sent(new_key(), kind, payload))
+        order = facts.order_for(session, begun, access.settings_now())
+        assert order is not None
+        record(nurse, session, Sent(new_key(), "start", {"read_back_mg": order.mg}, expect=1))
+        sessions.append({"key": session.key, "chair": chair.pk})
+    cookies = {}
+    for staff in Staff.objects.select_related("user"):
+        store = SessionStore()
+        store[SESSION_KEY] = str(staff.user.pk)
+        store[BACKEND_SESSION_KEY] = "allauth.account.auth_backends.AuthenticationBackend"
+        store[HASH_SESSION_KEY] = staff.user.get_session_auth_hash()
+        store.save()
+        cookies[staff.user.username] = store.session_key
+    return {"site": site.pk, "sessions": sessions, "cookies": cookies}
+
+
+def spawn(port: int) -> None:
+    """Imports everything once, then forks a server at each `start`: no process ever shares a database connection."""
+    import django
+    import uvicorn
+
+    django.setup()
+    import regrow.clinic.asgi
+    import regrow.clinic.urls
+
+    child = 0
+    for line in sys.stdin:
+        word = line.strip()
+        if word == "start":
+            child = os.fork()
+            if child == 0:
+                sys.stdin.close()
+                uvicorn.run(
+                    regrow.clinic.asgi.application,
+                    host="127.0.0.1",
+                    port=port,
+                    log_level="warning",
+                    access_log=False,
+                    lifespan="off",
+                )
+                os._exit(0)
+            print(child, flush=True)
+            continue
+        if child:
+            os.kill(child, {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "go": signal.SIGCONT}[word])
+        if word == "kill" and child:
+            os.waitpid(child, 0)
+            child = 0
+        print("ok", flush=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "seed":
+        print(json.dumps(seed(int(sys.argv[3]))))
+    else:
+        spawn(int(sys.argv[3]))
