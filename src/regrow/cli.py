@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as json_text
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -251,13 +251,97 @@ def claims(json: Json = False) -> None:
         typer.echo(f"{'':8} {answer['evidence']}")
 
 
+export = typer.Typer(help="Write a course for another program.", no_args_is_help=True)
+app.add_typer(export, name="export")
+imported = typer.Typer(help="Read what another program wrote.", no_args_is_help=True)
+app.add_typer(imported, name="import")
+
+_FORMS = {
+    "sbml": "One person's course as SBML Level 3: equations, values, and doses as events.",
+}
+
+
+def _exporter(form: str) -> Callable[..., None]:
+    """The command that writes a course in one form: simulate's options, and one file."""
+
+    def command(
+        protocol: Annotated[str, typer.Argument(help="A protocol's id (a unique prefix is enough) or a .toml file.")],
+        out: Annotated[Path, typer.Option(help="The file to write.")],
+        weight: Weight = "",
+        height: Height = "",
+        age: Age = "",
+        sex: Sex = "",
+        baseline: Baseline = "",
+        condition: Condition = "",
+        drug: Drug = "",
+        dose: Dose = "",
+        route: Route = "",
+        duration: Duration = "",
+        days: Days = "",
+        people: People = None,
+        seed: Seed = 1,
+        until: Until = "",
+        belief: Belief = "open",
+        without: Without = None,
+        with_: With = None,
+        model: Annotated[str, typer.Option(help="Pharmacokinetic model.")] = "d1",
+        mechanism: Mechanism = None,
+    ) -> None:
+        from regrow import order
+
+        asked = order.Order(
+            protocol=protocol,
+            weight=weight,
+            height=height,
+            age=age,
+            sex=sex,
+            baseline=baseline,
+            condition=condition,
+            drug=drug,
+            dose=dose,
+            route=route,
+            duration=duration,
+            days=days,
+            people=people,
+            seed=seed,
+            until=until,
+            belief=belief,
+            without=tuple(without or ()),
+            with_=tuple(with_ or ()),
+            model=model,
+            mechanism=mechanism,
+        )
+        for notice in order.export(asked, form, out):
+            print(f"note: {notice}", file=sys.stderr)
+
+    return command
+
+
+@imported.command("sbml")
+def import_sbml(
+    file: Annotated[Path, typer.Argument(help="SBML of rate rules, assignments and events at fixed times.")],
+    out: Annotated[Path, typer.Option(help="The .csv to write: every output, hour by hour.")],
+    until: Until = "",
+) -> None:
+    """Run an SBML file by regrow's own engine."""
+    from regrow import units
+    from regrow.exchange import sbml
+
+    for notice in sbml.simulate(file, out, units.read(until, "h", "until") if until else None):
+        print(f"note: {notice}", file=sys.stderr)
+
+
+for _form, _help in _FORMS.items():
+    export.command(_form, help=_help)(_exporter(_form))
+
+
 # `--without ampa vdcc` and `--out a.nc b.html`: several values after one option, as the contract writes them.
 _ENDINGS = (".nc", ".parquet", ".csv", ".svg", ".html")
 
 
 def _spread(args: list[str]) -> list[str]:
     """The arguments with `--opt a b` written as `--opt a --opt b` for the options that take several values."""
-    if not args or args[0] != "simulate":
+    if not args or args[0] not in ("simulate", "export"):
         return args
     spread: list[str] = []
     option = ""

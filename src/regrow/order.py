@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from regrow.simulate import Result
 
 
+FORMS = {"sbml": "sbml"}  # the form that a file is exported in, and the module of regrow.exchange that writes it
+
+
 @dataclass(frozen=True)
 class Order:
     """The options of `regrow simulate` as they were typed; "" or None where an option was not given."""
@@ -97,6 +100,15 @@ def simulated(order: Order) -> Result:
         if order.model == "all":
             return simulate.side_by_side(course, people, workers=order.workers, progress=progress)
         return simulate.run(course, people, workers=order.workers, progress=progress)
+
+
+def export(order: Order, form: str, out: Path) -> tuple[str, ...]:
+    """Writes the course that the order asks for to `out` in a form that others own (sbml, nonmem, c); gives notices."""
+    from importlib import import_module
+
+    course, people = read(order)
+    equations = _equations(order.mechanism) if order.mechanism is not None else None
+    return import_module(f"regrow.exchange.{FORMS[form]}").export(course, people, out, equations)
 
 
 def _equations(path: Path) -> str:

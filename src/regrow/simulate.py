@@ -71,12 +71,13 @@ _PEAK_WINDOW_H = 12.0
 
 @dataclass(frozen=True)
 class Held:
-    """One session as it was given: to whom, how much, and its peaks.
+    """One session as it was given: to whom, how much, and its peaks; `session` is its order.
 
     `mg` (n,) is mg of base, NaN for people who had no session on that day; `peaks` maps a read-out to (n,) values,
     for pressure and pulse the rise above the session's start.
     """
 
+    session: Session
     day: float
     phase: str
     drug: str
@@ -327,6 +328,7 @@ class _Chunk:
         if key not in self.held:
             blank = np.full(self.people.n, np.nan)
             self.held[key] = Held(
+                session,
                 session.day,
                 session.phase,
                 "+".join(dict.fromkeys(dose.drug for dose in session.doses)),

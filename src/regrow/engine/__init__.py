@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from regrow.engine.events import Bolus, Change, Event, Infusion, Jump
-    from regrow.engine.model import Model, compile_model
+    from regrow.engine.model import Model, compile_model, compile_sbml
     from regrow.engine.run import Solution, solve
 
 _HOME = {
@@ -21,11 +21,23 @@ _HOME = {
     "Jump": "events",
     "Model": "model",
     "compile_model": "model",
+    "compile_sbml": "model",
     "Solution": "run",
     "solve": "run",
 }
 
-__all__ = ["Bolus", "Change", "Event", "Infusion", "Jump", "Model", "Solution", "compile_model", "solve"]
+__all__ = [
+    "Bolus",
+    "Change",
+    "Event",
+    "Infusion",
+    "Jump",
+    "Model",
+    "Solution",
+    "compile_model",
+    "compile_sbml",
+    "solve",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from regrow.engine import cache
 from regrow.engine.lower import Program
@@ -76,12 +76,17 @@ def compile_model(text: str) -> Model:
 
     Raises Refusal MODEL-TEXT, MODEL-UNITS, MODEL-INVALID, MODEL-UNSUPPORTED, MODEL-CIRCULAR, MODEL-UNKNOWN-NAME.
     """
-    return _compile(text)
+    return _compile("model", text)
+
+
+def compile_sbml(sbml: str) -> Model:
+    """The compiled model of an SBML text of rate rules and assignments, without events; refuses as `compile_model`."""
+    return _compile("sbml", sbml)
 
 
 @lru_cache(maxsize=64)
-def _compile(text: str) -> Model:
-    key = cache.key("model", text)
+def _compile(form: Literal["model", "sbml"], text: str) -> Model:
+    key = cache.key(form, text)
     name = f"model-{key}.json"
     kept = cache.load(name)
     if kept is not None:
@@ -90,9 +95,9 @@ def _compile(text: str) -> Model:
         except (ValueError, KeyError, TypeError):
             pass  # a damaged file is made anew
     from regrow.engine.lower import lower
-    from regrow.engine.text import read
+    from regrow.engine.text import read, read_sbml
 
-    equations = read(text)
+    equations = read(text) if form == "model" else read_sbml(text)
     model = Model(
         key=key,
         program=lower(equations),

@@ -71,10 +71,8 @@ class Symbolic:
 
         def full(expression: Any, extra: Mapping[str, Any]) -> Any:
             for name in reversed(list(self.assignments)):
-                expression = expression.subs(sympy.Symbol(name), self.assignments[name])
-            for name, value in extra.items():
-                expression = expression.subs(sympy.Symbol(name), value)
-            return expression
+                expression = expression.xreplace({sympy.Symbol(name): self.assignments[name]})
+            return expression.xreplace({sympy.Symbol(name): value for name, value in extra.items()})
 
         def function(expressions: list[Any]) -> Callable[..., Any]:
             return sympy.lambdify([t, x, p], expressions, modules=["numpy"], cse=True)

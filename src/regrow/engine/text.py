@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,14 +89,28 @@ def read(text: str) -> Equations:
     Raises Refusal: MODEL-TEXT (not Antimony), MODEL-UNITS (units do not agree), MODEL-INVALID (not a consistent
     model), MODEL-UNSUPPORTED (reactions, events, delays, algebraic rules), each naming the place.
     """
+    code = re.sub(r"(//|#).*", "", text)
+    written = re.findall(r"\b(\w+)\s+has\s+([^;,\n]+?)\s*(?:[;,\n]|$)", code)
+    return read_sbml(to_sbml(text), dict(written))
+
+
+def read_sbml(sbml: str, written: Mapping[str, str] | None = None) -> Equations:
+    """The equations of an SBML text of rate rules and assignments, checked by libSBML; refuses as `read` does.
+
+    `written` holds units as a model text has them, by name; other names have the SBML's own.
+    """
     import libsbml
 
-    document = libsbml.readSBMLFromString(to_sbml(text))
+    document = libsbml.readSBMLFromString(sbml)
     model = document.getModel()
+    if model is None:
+        said = " ".join(document.getError(0).getMessage().split()) if document.getNumErrors() else "no model in it"
+        raise Refusal("MODEL-TEXT", f"the SBML cannot be read: {said}", field="model")
     _refuse_what_is_not_equations(model)
     for holder in _math_holders(model):
         _mark_numbers(holder.getMath())
     notes = _check(document)
+    named: dict[str, str] = dict(written or {})
     equations = Equations(sbml=libsbml.writeSBMLToString(document), notes=notes)
     graph = equations.graph
     for k in range(model.getNumRules()):
@@ -105,12 +120,11 @@ def read(text: str) -> Equations:
     for k in range(model.getNumInitialAssignments()):
         start = model.getInitialAssignment(k)
         equations.initial[start.getSymbol()] = _expression(graph, start.getMath(), start.getSymbol())
-    written = dict(re.findall(r"\b(\w+)\s+has\s+([^;,\n]+?)\s*(?:[;,\n]|$)", re.sub(r"(//|#).*", "", text)))
     for item in (*_all(model.getListOfParameters()), *_all(model.getListOfCompartments())):
         name = item.getId()
         value = item.getValue() if hasattr(item, "isSetValue") else item.getSize()
         given = item.isSetValue() if hasattr(item, "isSetValue") else item.isSetSize()
-        equations.units[name] = written.get(name, item.getUnits())
+        equations.units[name] = named.get(name) or item.getUnits()
         if name in equations.rates:
             if name not in equations.initial:
                 equations.initial[name] = graph.number(value if given else 0.0)
