@@ -170,55 +170,6 @@ def test_an_entry_reaches_an_open_board_and_the_beat_goes_on(server):
     assert not board.is_alive(), seen[-6:]
 
 
-def test_nothing_acknowledged_is_lost_or_doubled_when_the_server_is_killed(tmp_path):
-    """A short form of the fault bench: three kills -9 while two people write without a pause."""
-    server = Server(tmp_path / "data")
-    acknowledged: set[str] = set()
-    keys = iter(range(100000))
-    stop = threading.Event()
-    lock = threading.Lock()
-    people = {role: server.person(role) for role in ("nurse", "prescriber")}
-    session = first_session(people["nurse"])
-
-    def write(person: Person) -> None:
-        while not stop.is_set():
-            with lock:
-                key = f"{next(keys):024d}"
-            body = {"kind": "note", "key": key, "payload": {"text": key}}
-            while not stop.is_set():  # as the tablet's queue does: the same key until an answer comes
-                try:
-                    status, _ = person.send(f"/sessions/{session}/entries", body)
-                except OSError:
-                    time.sleep(0.05)
-                    continue
-                if status in (200, 201):
-                    acknowledged.add(key)
-                break
-
-    writers = [threading.Thread(target=write, args=(p,)) for p in people.values()]
-    for each in writers:
-        each.start()
-    for wait in (0.7, 1.1, 0.5):
-        time.sleep(wait)
-        server.kill()
-        server.start()
-    time.sleep(0.5)
-    stop.set()
-    for each in writers:
-        each.join(timeout=30)
-    server.kill()
-    import sqlite3
-
-    stored = sqlite3.connect(tmp_path / "data" / "clinic.sqlite3")
-    rows = [r[0] for r in stored.execute("SELECT idem FROM clinic_entry WHERE kind = 'note'")]
-    stored.close()
-    assert acknowledged
-    assert acknowledged <= set(rows)
-    assert len(rows) == len(set(rows))
-    done = run("verify-log", "--data", str(tmp_path / "data"))
-    assert done.returncode == 0, done.stdout
-
-
 def test_a_backup_is_checked_restored_and_refused_when_it_was_changed(server, tmp_path):
     copy = tmp_path / "copy.sqlite3"
     done = run("backup", str(copy), "--data", str(server.folder))

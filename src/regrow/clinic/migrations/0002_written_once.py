@@ -18,13 +18,14 @@ def refuse_changes(apps, schema_editor):
         return
     schema_editor.execute(
         "CREATE FUNCTION clinic_written_once() RETURNS trigger AS $$ BEGIN "
-        "RAISE EXCEPTION 'written once: %', TG_TABLE_NAME; END $$ LANGUAGE plpgsql"
+        "RAISE EXCEPTION USING MESSAGE = TG_TABLE_NAME || ' is written once'; END $$ LANGUAGE plpgsql"
     )
     for table in tables:
-        schema_editor.execute(
-            f"CREATE TRIGGER {table}_written_once BEFORE UPDATE OR DELETE ON {table} "
-            "FOR EACH ROW EXECUTE FUNCTION clinic_written_once()"
-        )
+        for moment, each in (("UPDATE OR DELETE", "ROW"), ("TRUNCATE", "STATEMENT")):
+            schema_editor.execute(
+                f"CREATE TRIGGER {table}_no_{moment.split()[0].lower()} BEFORE {moment} ON {table} "
+                f"FOR EACH {each} EXECUTE FUNCTION clinic_written_once()"
+            )
 
 
 def cache_table(apps, schema_editor):
