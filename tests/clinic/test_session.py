@@ -286,6 +286,62 @@ def test_an_entry_made_offline_keeps_its_true_time_whatever_the_devices_clock_sa
     assert state(cast, running).rounds[0].status == "done"
 
 
+def sent_late(cast, session, who, minutes, **more):
+    """Posts an entry made so many minutes ago by a clock that is right; `more` goes beside the payload."""
+    now = cast.now().timestamp() * 1000
+    body = {"key": cast.key(), "payload": CALM, "made_at": now - minutes * 60000, "sent_at": now, "kind": "vitals"}
+    return cast[who].post(
+        f"/sessions/{session.key}/entries",
+        {**body, **more},
+        content_type="application/json",
+        headers={"accept": "application/json"},
+    )
+
+
+def test_a_device_whose_clock_was_set_between_making_and_sending_still_tells_the_true_time(cast, running):
+    cast.wait(20)
+    now = cast.now()
+    ahead = {"made_at": (now + timedelta(minutes=7 - 11)).timestamp() * 1000, "ahead_ms": 7 * 60000}
+    answer = sent_late(cast, running, "nurse", 0, **ahead)  # seven minutes ahead then, right now
+    row = Entry.objects.get(pk=answer.json()["id"])
+    assert abs((row.measured_at - (now - timedelta(minutes=11))).total_seconds()) < 1
+    jumped = {"made_at": now.timestamp() * 1000 + 120000, "sent_at": now.timestamp() * 1000 + 125000, "ahead_ms": 0}
+    answer = sent_late(cast, running, "nurse", 0, **jumped)  # right then, two minutes ahead now
+    row = Entry.objects.get(pk=answer.json()["id"])
+    assert abs((row.measured_at - (now - timedelta(seconds=5))).total_seconds()) < 1
+    assert row.payload["clock_off_s"] == 125
+
+
+def test_what_was_seen_before_the_discharge_is_kept_though_it_arrives_after_it(cast, running):
+    cast.wait(40)
+    cast.entry("nurse", running, "vitals", **CALM, late_reason="cuff broken, watched without")
+    cast.entry("nurse", running, "stop", reason="end")
+    cast.wait(30)
+    cast.entry("nurse", running, "vitals", **CALM, late_reason="cuff broken, watched without")
+    to_the_door(cast, running)
+    cast.entry("nurse", running, "discharge")
+    cast.wait(5)
+    assert sent_late(cast, running, "nurse", 45).status_code == 201
+    assert sent_late(cast, running, "nurse", 1).json()["code"] == "PHASE"  # nobody sat there any more
+
+
+def test_an_entry_of_one_nurse_is_not_sent_under_the_name_of_another(cast, running):
+    answer = sent_late(cast, running, "colleague", 1, by=str(cast.staff["nurse"].pk))
+    assert (answer.status_code, answer.json()["code"]) == (409, "OTHER-PERSON")
+    assert "Regrow-Kept" not in answer.headers
+    assert sent_late(cast, running, "nurse", 1, by=str(cast.staff["nurse"].pk)).status_code == 201
+
+
+def test_the_answer_names_what_is_on_disk_and_what_was_refused_so_that_a_queue_may_let_it_go(cast, running):
+    kept = sent_late(cast, running, "nurse", 0, key="k" * 24)
+    assert kept.headers["Regrow-Kept"] == "k" * 24
+    refused = sent_late(cast, running, "nurse", 0, payload={"sbp": 500})
+    assert refused.headers["Regrow-Refused"] == "ENTRY-RANGE"
+    assert sent_late(cast, running, "stranger", 0).headers["Regrow-Refused"] == "NOT-FOUND"
+    assert sent_late(cast, running, "desk", 0).headers["Regrow-Refused"] == "FORBIDDEN"
+    assert "Regrow-Kept" not in sent_late(cast, running, "nobody", 0).headers
+
+
 def test_an_entry_from_the_future_or_of_yesterday_is_refused(cast, running):
     for minutes in (5, -25 * 60):
         made = (cast.now() + timedelta(minutes=minutes)).timestamp() * 1000

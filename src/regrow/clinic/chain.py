@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.apps import apps
-from django.db import models, transaction
+from django.db import connection, models, transaction
 
 from regrow.clinic.models import ChainHead, LogRow
 
@@ -41,9 +43,20 @@ def _hash(row: LogRow) -> str:
     return digest(said)
 
 
+# SQLite lets one writer in and makes the others try again, later and later; within a process they queue instead.
+_turn = threading.RLock()
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """One transaction, entered in turn: every write of the clinic stands in one."""
+    with _turn if connection.vendor == "sqlite" else nullcontext(), transaction.atomic():
+        yield
+
+
 def log(actor: str, action: str, at: datetime, patient: str = "", subject: models.Model | None = None) -> LogRow:
     """Appends one row to the chain, inside the caller's transaction (one is made if there is none)."""
-    with transaction.atomic():
+    with writing():
         head = ChainHead.objects.select_for_update().get_or_create(pk=1)[0]
         row = LogRow(
             id=head.last + 1, at=at, actor=actor[:150], action=action[:40], patient=patient, previous=head.hash

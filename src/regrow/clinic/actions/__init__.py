@@ -11,8 +11,6 @@ from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from django.db import transaction
-
 from regrow.clinic import access, chain
 from regrow.clinic.models import Patient, Staff
 
@@ -40,7 +38,7 @@ def action(permission: str) -> Callable[[Callable[Concatenate[Act, P], R]], Call
         @wraps(function)
         def run(act: Act, *args: P.args, **named: P.kwargs) -> R:
             access.require(act.staff, permission)
-            with transaction.atomic():
+            with chain.writing():
                 return function(act, *args, **named)
 
         return run

@@ -119,7 +119,7 @@ def record(act: Act, session: Session, sent: Sent) -> Kept:
             value=sent.expect,
         )
     then = now_state
-    if sent.kind in TRUE_THEN and now_state.phase not in ("signed", "cancelled"):
+    if sent.kind in TRUE_THEN and now_state.phase == "discharged":
         then = facts.state_of(session, held, min(at, act.now), settings)
     payload = _checked(act, session, sent.kind, payload, then, settings, at)
     if abs(skew) > 30:
