@@ -10,16 +10,27 @@ to another after seeing its verdict.
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+    model_validator,
+)
 
 from regrow import catalog
+from regrow.catalog.located import line_of
 from regrow.catalog.notation import ALIASES, ANALYTES, BACKGROUNDS, CONDITIONS, MEASURES, amount, duration, rule, when
 from regrow.refusal import Refusal
 
@@ -29,7 +40,22 @@ _UNITS = {
     "auc": ("ng h/mL", "ng min/mL", "ug h/L", "ug h/mL", "mg h/L", "ng*h/mL", "ng.h/mL"),
     "tmax": ("h", "min"),
 }
-SMALL = {"MADRS": 10.0, "HDRS-17": 7.0, "QIDS-SR-16": 5.0, "PHQ-9": 4.0, "SSI": 3.0}  # remission: at or below
+RANGES = {  # the ends of the scales most often reported
+    "MADRS": (0.0, 60.0),
+    "HDRS-17": (0.0, 52.0),
+    "QIDS-SR-16": (0.0, 27.0),
+    "PHQ-9": (0.0, 27.0),
+    "GAD-7": (0.0, 21.0),
+    "HAM-A": (0.0, 56.0),
+    "CAPS-5": (0.0, 80.0),
+    "PCL-5": (0.0, 80.0),
+    "SSI": (0.0, 38.0),
+    "pain NRS": (0.0, 10.0),
+    "headache NRS": (0.0, 10.0),
+    "pain VAS": (0.0, 100.0),
+    "CADSS": (0.0, 92.0),
+}
+WITHOUT_DURATION = ("intranasal", "oral", "sublingual", "rectal")
 
 
 def _known(names: tuple[str, ...], what: str):
@@ -59,6 +85,21 @@ def _parsed(parse):
     return AfterValidator(check)
 
 
+class Wrong(ValueError):
+    """What is wrong with a table as a whole, and which key in it is at fault."""
+
+    def __init__(self, sentence: str, *where: str | int, value: object = None) -> None:
+        super().__init__(sentence)
+        self.where, self.value = where, {} if value is None else value
+
+
+def _number(value: object) -> object:
+    """Only a number is a number: no text that looks like one, no true or false."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("is not a number; write it without quotes, such as 12.5")
+    return value
+
+
 def _spread(value: object) -> object:
     return {"mean": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
 
@@ -69,9 +110,12 @@ def _ordered(pair: tuple[float, float]) -> tuple[float, float]:
     return pair
 
 
-Interval = Annotated[tuple[float, float], AfterValidator(_ordered)]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
+Number = Annotated[float, BeforeValidator(_number)]
+Interval = Annotated[tuple[Number, Number], AfterValidator(_ordered)]
+Positive = Annotated[Number, Field(gt=0)]
+AtLeast0 = Annotated[Number, Field(ge=0)]
+Count = Annotated[int, Field(ge=1), BeforeValidator(_number)]
+Text = Annotated[str, Field(min_length=1)]
 At = Annotated[str, _parsed(when)]
 Length = Annotated[str, _parsed(duration)]
 DoseText = Annotated[str, _parsed(amount)]
@@ -90,9 +134,9 @@ class Part(BaseModel):
 class _Moments(Part):
     """A covariate of the people: mean and SD, or median and range, as the study prints them."""
 
-    mean: float | None = None
-    median: float | None = None
-    sd: Annotated[float, Field(ge=0)] | None = None
+    mean: Number | None = None
+    median: Number | None = None
+    sd: AtLeast0 | None = None
     range: Interval | None = None
     iqr: Interval | None = None
 
@@ -107,14 +151,38 @@ class _Moments(Part):
         return self
 
 
+def _within(low: float, high: float):
+    """A check that the middle of a covariate is one that people have."""
+
+    def check(found: _Moments) -> _Moments:
+        if found.centre is not None and not low <= found.centre <= high:
+            raise Wrong(f"{found.centre:g} lies outside {low:g} to {high:g}", value=found.centre)
+        return found
+
+    return AfterValidator(check)
+
+
 Moments = Annotated[_Moments, BeforeValidator(_spread)]
 
 
 class Baseline(Part):
     scale: Measure | None = None
-    mean: float
-    sd: Annotated[float, Field(ge=0)] | None = None
+    mean: Number
+    sd: AtLeast0 | None = None
     n: Count | None = None
+
+    @model_validator(mode="after")
+    def _lies_on_its_scale(self):
+        _on_scale(self.scale, self.mean, "mean")
+        return self
+
+
+def _on_scale(of: str | None, value: float, key: str, *, change: bool = False) -> None:
+    """Refuses a score that its scale cannot give: a MADRS of 75, a fall of 80 points."""
+    low, high = RANGES.get(of or "", (-math.inf, math.inf))
+    low = low - high if change else low
+    if not low <= value <= high:
+        raise Wrong(f"{value:g} is no {'change' if change else 'score'} of {of}, {low:g} to {high:g}", key, value=value)
 
 
 class Population(Part):
@@ -123,16 +191,16 @@ class Population(Part):
     condition: Condition
     n: Count
     setting: Literal["trial", "inpatient", "emergency", "clinic"] = "trial"
-    weight_kg: Moments | None = None
-    height_cm: Moments | None = None
-    age_y: Moments | None = None
-    female_percent: Moments | None = None
-    failed_treatments: Moments | None = None
-    episode_months: Moments | None = None
-    ect_failed_percent: Moments | None = None
-    bipolar_percent: Moments | None = None
-    chronic_suicidality: bool = False
-    enriched: bool | str = False
+    weight_kg: Annotated[Moments, _within(2, 300)] | None = None
+    height_cm: Annotated[Moments, _within(40, 230)] | None = None
+    age_y: Annotated[Moments, _within(0, 120)] | None = None
+    female_percent: Annotated[Moments, _within(0, 100)] | None = None
+    failed_treatments: Annotated[Moments, _within(0, 100)] | None = None
+    episode_months: Annotated[Moments, _within(0, 1200)] | None = None
+    ect_failed_percent: Annotated[Moments, _within(0, 100)] | None = None
+    bipolar_percent: Annotated[Moments, _within(0, 100)] | None = None
+    chronic_suicidality: StrictBool = False
+    enriched: StrictBool | str = False
     baseline: Baseline | None = None
 
 
@@ -144,20 +212,20 @@ class Figure(Part):
     ]
     of: Measure
     at: At
-    mean: float | None = None
-    median: float | None = None
-    percent: float | None = None
-    sd: Annotated[float, Field(ge=0)] | None = None
-    se: Annotated[float, Field(ge=0)] | None = None
+    mean: Number | None = None
+    median: Number | None = None
+    percent: Number | None = None
+    sd: AtLeast0 | None = None
+    se: AtLeast0 | None = None
     ci95: Interval | None = None
     iqr: Interval | None = None
     n: Count | None = None
     unit: str | None = None
     rule: RuleText | None = None
-    ever: bool = False
-    visits: int | tuple[str | float, ...] | None = None
-    sustained: bool | str = False
-    adjusted: bool = False
+    ever: StrictBool = False
+    visits: Count | tuple[At | AtLeast0, ...] | None = None
+    sustained: StrictBool | str = False
+    adjusted: StrictBool = False
     site: Literal["arterial", "venous"] | None = None
     status: Literal["stated", "assumed"] = "stated"
     note: str | None = None
@@ -182,17 +250,33 @@ class Figure(Part):
     def _hangs_together(self):
         given = [k for k in ("mean", "median", "percent") if getattr(self, k) is not None]
         if len(given) != 1:
-            raise ValueError(f"gives {' and '.join(given) or 'no value'}; write one of mean, median, percent")
+            sentence = f"gives {' and '.join(given) or 'no value'}; write one of mean, median, percent"
+            raise Wrong(sentence, *given[1:2])
         if self.percent is not None and not self._lowest() <= self.percent <= 100:
-            raise ValueError(f"percent = {self.percent:g} lies outside {self._lowest():g} to 100")
+            low = self._lowest()
+            raise Wrong(f"lies outside {low:g} to 100", "percent", value=self.percent)
         if self.is_concentration != (self.of in ANALYTES):
             wanted = "an analyte such as 'ketamine'" if self.is_concentration else "a scale such as 'MADRS'"
-            raise ValueError(f"what = {self.what!r} of {self.of!r}: name {wanted}")
+            raise Wrong(f"does not go with what = {self.what!r}: name {wanted}", "of", value=self.of)
         if self.unit is not None and self.what in _UNITS and self.unit not in _UNITS[self.what]:
-            raise ValueError(
-                f"unit = {self.unit!r} is not one for {self.what}; write one of {', '.join(_UNITS[self.what])}"
-            )
+            known = ", ".join(_UNITS[self.what])
+            raise Wrong(f"is not a unit of {self.what}; write one of {known}", "unit", value=self.unit)
+        if self.what in ("response", "remission") and not self.is_share and not self._is_ratio:
+            raise Wrong(f"a {self.what} is a share of people; write percent = ...", given[0], value=self.value)
+        if self.what in ("score", "change", "tmax", "auc", "cmax", "concentration") and self.is_share:
+            raise Wrong(f"a {self.what} is no share of people; write mean = ... (unit = '%' if so)", "percent")
+        if self.is_concentration and self.value < 0 and not isinstance(self, Contrast):
+            raise Wrong("lies below 0", given[0], value=self.value)
+        if self.site is not None and not self.is_concentration:
+            raise Wrong("belongs to plasma levels; take it out", "site", value=self.site)
+        if self.what in ("score", "change") and self.unit is None:
+            change = self.what == "change" or isinstance(self, Contrast)
+            _on_scale(self.of, self.value, given[0], change=change)
         return self
+
+    @property
+    def _is_ratio(self) -> bool:
+        return False
 
     def _lowest(self) -> float:
         return 0.0
@@ -206,22 +290,32 @@ class Contrast(Figure):
     def _lowest(self) -> float:
         return -100.0  # a difference of two shares
 
+    @property
+    def _is_ratio(self) -> bool:
+        return (self.unit or "").endswith("ratio")
+
+    @model_validator(mode="after")
+    def _sets_two_apart(self):
+        if self.arms[0] == self.arms[1]:
+            raise Wrong("sets an arm against itself; name two arms", "arms", value=" - ".join(self.arms))
+        return self
+
 
 class Arm(Part):
     """What one group was given, and what was seen in it."""
 
-    name: str
-    drug: str
+    name: Text
+    drug: Text
     dose: DoseText | tuple[DoseText, ...] | None = None
     route: Literal["iv", "im", "sc", "intranasal", "oral", "sublingual", "rectal"] | None = None
     duration: Length | tuple[Length, ...] | None = None
-    days: tuple[float, ...]
+    days: tuple[Number, ...]
     belief: Literal["open", "saline-blind", "active-placebo", "masked", "none"]
     background: tuple[Annotated[str, _known(BACKGROUNDS, "background")], ...] = ()
     n: Count | None = None
     baseline: Annotated[Baseline, BeforeValidator(_spread)] | None = None
     mean_sessions: Positive | None = None
-    titrated: bool | str = False
+    titrated: StrictBool | str = False
     note: str | None = None
     observed: tuple[Figure, ...] = ()
 
@@ -242,15 +336,26 @@ class Arm(Part):
     @model_validator(mode="after")
     def _hangs_together(self):
         if self.dose is None and self.drug not in ("ect", "ssri", "antidepressant", "psychotherapy", "none"):
-            raise ValueError(f"dose is missing for {self.drug!r}; write dose = '0.5 mg/kg', or '0 mg' for a placebo")
+            raise Wrong(f"dose is missing for {self.drug!r}; write dose = '0.5 mg/kg', or '0 mg' for a placebo")
         if self.dose is not None and self.route is None:
-            raise ValueError("route is missing; write one of iv, im, sc, intranasal, oral, sublingual, rectal")
+            raise Wrong("route is missing; write one of iv, im, sc, intranasal, oral, sublingual, rectal")
         if not self.days or list(self.days) != sorted(self.days):
-            raise ValueError("days must be at least one session start, in rising order, such as [0, 3, 7]")
+            raise Wrong("must be at least one session start, in rising order, such as [0, 3, 7]", "days")
         for key, count in (("dose", len(self.doses)), ("duration", len(self.durations_h))):
             if count not in (0, len(self.days)):
-                raise ValueError(f"{key} lists {count} for {len(self.days)} sessions; give one, or one per session")
+                raise Wrong(f"lists {count} for {len(self.days)} sessions; give one, or one per session", key)
+        if self.duration is not None and any(self.durations_h) and self.route in WITHOUT_DURATION:
+            raise Wrong(f"an {self.route} dose takes no time; take it out", "duration", value=self.duration)
+        for place, figure in enumerate(self.observed):
+            self.reaches(figure, "observed", place)
         return self
+
+    def reaches(self, figure: Figure, *where: str | int) -> None:
+        """Refuses a figure whose time counts from a session that this arm does not have."""
+        session = when(figure.at).session
+        if session is not None and session > len(self.days):
+            sentence = f"names session {session}, but {self.name!r} has {len(self.days)}; count sessions from 1"
+            raise Wrong(sentence, *where, "at", value=figure.at)
 
 
 class Study(Part):
@@ -285,56 +390,20 @@ class Study(Part):
     @model_validator(mode="after")
     def _hangs_together(self):
         names = [arm.name for arm in self.arm]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"two arms are named {name!r}; give each its own name")
-        for number, contrast in enumerate(self.contrast, start=1):
+        for place, name in enumerate(names):
+            if name in names[:place]:
+                raise Wrong("two arms bear that name; give each its own", "arm", place, "name", value=name)
+        for place, contrast in enumerate(self.contrast):
             for name in contrast.arms:
                 if name not in names:
-                    raise ValueError(
-                        f"contrast {number} names the arm {name!r}; the arms are {', '.join(map(repr, names))}"
-                    )
+                    known = ", ".join(map(repr, names))
+                    raise Wrong(f"there is no such arm; the arms are {known}", "contrast", place, "arms", value=name)
+                self.named(name).reaches(contrast, "contrast", place)
         if self.confidence == "memory" and self.use != "check":
-            raise ValueError(
-                f"use = {self.use!r} for figures from memory; write use = 'check' until they have been read"
+            raise Wrong(
+                "figures from memory are a check until they have been read; write use = 'check'", "use", value=self.use
             )
         return self
-
-
-def _line_of(text: str, where: tuple[int | str, ...]) -> int:
-    """The line (from 1) of the deepest key of `where` that the text spells out; 1 when none is found."""
-    path: list[tuple[str, int]] = []  # the table a line stands in, with its index among its siblings
-    counts: dict[tuple[Any, ...], int] = {}
-    best, depth = 1, 0
-    wanted: list[tuple[str, int]] = []
-    for step in where:
-        if isinstance(step, str):
-            wanted.append((step, 0))
-        elif wanted:
-            wanted[-1] = (wanted[-1][0], step)
-    for number, line in enumerate(text.splitlines(), start=1):
-        header = re.match(r"\s*(\[\[?)\s*([\w.-]+)\s*\]\]?", line)
-        key = re.match(r"\s*([\w-]+)\s*=", line)
-        if header:
-            parts = header[2].split(".")
-            path = path[: len(parts) - 1]
-            path += [(part, 0) for part in parts[len(path) : -1]]
-            place = (*path, parts[-1])
-            index = counts.get(place, -1) + 1 if header[1] == "[[" else 0
-            counts[place] = index
-            path = [*path, (parts[-1], index)]
-            here = path
-        elif key:
-            here = [*path, (key[1], 0)]
-        else:
-            continue
-        agrees = len(here) <= len(wanted) and all(
-            a == b if level < len(path) else a[0] == b[0]
-            for level, (a, b) in enumerate(zip(here, wanted, strict=False))
-        )
-        if agrees and len(here) > depth:
-            best, depth = number, len(here)
-    return best
 
 
 def parse(text: str, name: str) -> Study:
@@ -345,33 +414,36 @@ def parse(text: str, name: str) -> Study:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
-        raise Refusal(
-            "EVIDENCE-FILE", f"{name}: not TOML: {problem}. Mend that line.", field="file", value=name
-        ) from None
+        found = re.search(r"\(at line (\d+)", str(problem))
+        place = int(found[1]) if found else len(text.splitlines()) or 1
+        sentence = f"{name}, line {place}: not TOML: {problem}; mend that line."
+        raise Refusal("EVIDENCE-FILE", sentence, field="file", value=name) from None
     try:
         return Study.model_validate(data)
     except ValidationError as problem:
-        first = min(problem.errors(include_url=False), key=lambda e: (e["type"] == "missing", -len(e["loc"])))
-        # A union's own branch names are no keys of the file.
-        where = tuple(
-            s
-            for s in first["loc"]
-            if isinstance(s, int) or re.fullmatch(r"(?!(?:str|tuple|float|int|bool)$)[a-z0-9_]+", s)
-        )
-        key = ".".join(str(step) for step in where) or "study"
-        value = first["input"]
-        shown = "" if isinstance(value, dict | list) or first["type"] == "missing" else f" = {value!r}"
-        message = first["msg"].removeprefix("Value error, ")
-        named = re.match(r"(\w+)\b", message)
-        if first["type"] == "value_error" and isinstance(value, dict) and named and named[1] in value:
-            where = (*where, named[1])  # the whole table was judged, and the sentence opens with the key at fault
-        way = {
-            "missing": f"the key is missing; add {where[-1] if where else 'it'}",
-            "extra_forbidden": "no such key in the form of an evidence file; take it out or spell it as the form does",
-        }.get(first["type"], message[:1].lower() + message[1:] if message[:2].istitle() else message)
-        raise Refusal(
-            "EVIDENCE-FILE", f"{name}, line {_line_of(text, where)}: {key}{shown}: {way}.", field=key, value=value
-        ) from None
+        raise _refusal(text, name, problem) from None
+
+
+def _refusal(text: str, name: str, problem: ValidationError) -> Refusal:
+    """The first thing wrong with a file, as one sentence with its line."""
+    first = min(problem.errors(include_url=False), key=lambda e: (e["type"] == "missing", -len(e["loc"])))
+    # A union's own branch names are no keys of the file.
+    branches = r"(?!(?:str|tuple|float|int|bool|constrained)$)[\w.-]+"
+    where = tuple(s for s in first["loc"] if isinstance(s, int) or re.fullmatch(branches, s))
+    value, message = first["input"], first["msg"].removeprefix("Value error, ")
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, Wrong):  # a whole table was judged, and it says which of its keys is at fault
+        where, value = (*where, *cause.where), cause.value
+    named = ".".join(f"{step + 1}" if isinstance(step, int) else step for step in where)
+    value = f"{value:g}" if isinstance(value, float) else repr(value)
+    shown = "" if first["type"] == "missing" or value[0] in "{[" else f" = {value}"
+    way = {
+        "missing": f"the key is missing; add {where[-1] if where else 'it'}",
+        "extra_forbidden": "no such key in the form of an evidence file; take it out or spell it as the form does",
+    }.get(first["type"], message[:1].lower() + message[1:] if message[:2].istitle() else message)
+    line = line_of(text, where)
+    sentence = f"{name}, line {line}: {named or 'study'}{shown}: {way.rstrip('.')}."
+    return Refusal("EVIDENCE-FILE", " ".join(sentence.split()), field=named or "study", value=value)
 
 
 def read(path: str | Path) -> Study:
