@@ -24,7 +24,7 @@ from regrow.catalog import drugs, models, structures
 from regrow.engine import Bolus, Change, Event, Infusion, Jump, compile_model, solve
 from regrow.mechanism import switches
 
-CORE = tuple(part for part in mechanism.CORE if part != "body")
+CORE = tuple(part for part in mechanism.CORE if part not in ("body", "felt"))
 
 
 @dataclass(frozen=True)

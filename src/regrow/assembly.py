@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from regrow import engine, mechanism
-from regrow.catalog import drugs, models, structures
+from regrow.catalog import conditions, drugs, models, structures
 from regrow.mechanism import switches
 from regrow.people import Population, normal
 from regrow.refusal import Refusal
@@ -70,11 +70,17 @@ class Assembly:
             own = [replace(s, doses=tuple(d for d in s.doses if d.drug == drug.id)) for s in sessions]
             check_ceilings(own, drugs.ceilings(drug), people.weight_kg, people.height_cm, people.female)
         condition = self.course.condition
-        if condition and condition not in switches.conditions() and "depress" not in condition.lower():
-            found.append(
-                f"condition {condition!r}: the mood model was made for depression; the condition changes nothing"
-            )
+        if condition and self.condition is None:
+            known = ", ".join(row.id for row in conditions.conditions())
+            found.append(f"condition {condition!r} is not known and changes nothing; known: {known}")
+        if self.condition is not None and self.condition.says:
+            found.append(f"{self.condition.title}: {self.condition.says}")
         return tuple(dict.fromkeys(found))
+
+    @cached_property
+    def condition(self) -> conditions.Condition | None:
+        """What the course treats, where the house knows it."""
+        return conditions.find(self.course.condition)
 
     @cached_property
     def text(self) -> str:
@@ -115,8 +121,7 @@ class Assembly:
             values |= drug.sets
         if self.equations is not None:
             self._refuse_unused()
-        condition = switches.conditions().get(self.course.condition or "")
-        return values | dict(condition.sets if condition else {}) | dict(self.switches.sets)
+        return values | (self.condition.sets if self.condition else {}) | dict(self.switches.sets)
 
     def _refuse_unused(self) -> None:
         """Refuses a switch that a person's own equations have no parameter or state for: nothing is ignored."""

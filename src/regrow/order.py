@@ -154,12 +154,12 @@ def read(order: Order) -> tuple[Course, Population]:
 
 
 def _people(order: Order, course: Course) -> Population:
-    from regrow.mechanism import switches
+    from regrow.catalog import conditions
     from regrow.people import Population, Stated, uniform
 
     stated = Stated.read(order.weight, order.height, order.age, order.sex, order.baseline)
-    condition = switches.conditions().get(course.condition or "")
-    if condition and stated.baseline is None:
+    condition = conditions.find(course.condition)
+    if condition and condition.baseline is not None and stated.baseline is None:
         stated = replace(stated, baseline=condition.baseline)
     if isinstance(stated.baseline, int | float) and not 0 < stated.baseline < 60:
         sentence = f"baseline: {order.baseline} is an end of the MADRS; give points between 0 and 60, for example 33"

@@ -16,7 +16,10 @@ Values = Mapping[str, np.ndarray]  # engine outputs by name, each (people, times
 
 @dataclass(frozen=True)
 class Readout:
-    """One read-out: its unit, what it is, the engine outputs it needs, and what people have shown of it."""
+    """One read-out: its unit, what it is, the engine outputs it needs, and what people have shown of it.
+
+    One that is `on_request` is offered only where the course names a condition that lists it (`catalog/conditions`).
+    """
 
     name: str
     unit: str
@@ -24,6 +27,7 @@ class Readout:
     needs: tuple[str, ...]
     compute: Callable[[Values], np.ndarray]
     shown: str
+    on_request: bool = False
 
 
 def _of(name: str) -> Callable[[Values], np.ndarray]:
@@ -42,6 +46,23 @@ def _linked(scale: str) -> Callable[[Values], np.ndarray]:
         return scales.link("madrs", scale, np.clip(values["D"], 0.0, 60.0)).values
 
     return compute
+
+
+def _by_gain(scale: str) -> Callable[[Values], np.ndarray]:
+    def compute(values: Values) -> np.ndarray:
+        from regrow import scales as rules
+        from regrow.catalog import scales
+
+        found = scales.get(scale)
+        assert found.gain is not None
+        assert found.gain.entry is not None
+        return rules.by_gain(found, found.gain.entry, 1.0 - values["improvement"], 1.0)
+
+    return compute
+
+
+def _target(name: str, scale: str, title: str, shown: str) -> Readout:
+    return Readout(name, "points", title, ("improvement",), _by_gain(scale), shown, on_request=True)
 
 
 _LINKED = "Read from the MADRS by published tables; one person may lie points apart, and single visits more."
@@ -195,8 +216,8 @@ READOUTS: dict[str, Readout] = {
             "pain_nrs",
             "points",
             "Pain (0 to 10)",
-            "pain_nrs",
-            _of("pain_nrs"),
+            "pain",
+            _of("pain"),
             "Acute relief follows the drug; lasting relief was seen after days of infusion in CRPS.",
         ),
         _row(
@@ -207,5 +228,35 @@ READOUTS: dict[str, Readout] = {
             _of("sedation"),
             "Measured with esketamine spray and infusions.",
         ),
+        _row(
+            "nausea",
+            "probability in a session",
+            "Nausea",
+            "nausea",
+            _of("nausea"),
+            "Measured: 27 % over eight sessions of esketamine.",
+        ),
+        _row(
+            "dizziness",
+            "probability in a session",
+            "Dizziness",
+            "dizziness",
+            _of("dizziness"),
+            "Measured: 29 % over eight sessions of esketamine.",
+        ),
+        Readout(
+            "pain_left",
+            "fraction",
+            "Share of the pain that is left",
+            ("pain_left",),
+            _of("pain_left"),
+            "As pain, whatever it was at the start.",
+            on_request=True,
+        ),
+        _target("ssi", "SSI", "Suicidal ideation (SSI)", "Falls by more than depression, in open and pooled data."),
+        _target("gad7", "GAD-7", "Anxiety (GAD-7)", "Follows depression in open treatment."),
+        _target("ham_a", "HAM-A", "Anxiety (HAM-A)", "As the GAD-7 (assumed)."),
+        _target("pcl5", "PCL-5", "Post-traumatic stress (PCL-5)", "One trial found no effect, one an effect."),
+        _target("caps5", "CAPS-5", "Post-traumatic stress (CAPS-5)", "One trial found no effect, one an effect."),
     )
 }

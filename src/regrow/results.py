@@ -120,6 +120,8 @@ def as_json(result: Result) -> dict[str, Any]:
         if name in result.missing:
             readouts[name] = {"unit": row.unit, "at": [], "why": result.missing[name]}
             continue
+        if name not in result.values:
+            continue  # belongs to a condition that nobody named
         bands = np.nanpercentile(result.values[name], [50, 5, 95], axis=0)
         points = [[_plain(t), *map(_plain, column)] for t, column in zip(result.times, bands.T, strict=True)]
         readouts[name] = {"unit": row.unit, "at": points}

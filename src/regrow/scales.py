@@ -85,12 +85,17 @@ class Link:
 
 @dataclass(frozen=True)
 class Gain:
-    """Share of improvement on this scale for a share of improvement in depression, with the range the sources span."""
+    """Share of improvement on this scale for a share of improvement in depression, with the range the sources span.
+
+    `entry` and `entry_sd` are the score of people treated for what the scale measures, where nobody states theirs.
+    """
 
     value: float
     low: float
     high: float
     source: str
+    entry: float | None = None
+    entry_sd: float = 0.0
 
 
 @dataclass(frozen=True)

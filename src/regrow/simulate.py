@@ -383,14 +383,16 @@ def _available(setup: Assembly) -> tuple[list[str], dict[str, str]]:
     for drug in setup.drugs:
         for name in drug.unknown:
             why.setdefault(name, f"there is no number for it under {drug.title}")
-    if not any(word in (setup.course.condition or "").lower() for word in ("pain", "crps", "fibromyalgia")):
+    asked = setup.condition.readouts if setup.condition else ()
+    if "pain_nrs" not in asked:
         why["pain_nrs"] = "nobody here is in pain; name a condition such as crps with --condition"
     if model.site != "arterial":
         why.setdefault("ketamine_arterial", f"model {model.id} was made from {model.site} samples, not arterial ones")
     for name, row in READOUTS.items():
         if absent := [need for need in row.needs if need not in outputs]:
             why.setdefault(name, f"the model text does not define {', '.join(absent)}")
-    return [name for name in READOUTS if name not in why], why
+    offered = [name for name, row in READOUTS.items() if not row.on_request or name in asked]
+    return [name for name in offered if name not in why], {name: why[name] for name in why if name in offered}
 
 
 def _joined(course: Course, people: Population, grid: np.ndarray, parts: Sequence[_Part]) -> Result:

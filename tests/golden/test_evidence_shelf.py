@@ -53,6 +53,7 @@ OVERLAPPING = {
     "sustain3-2023",
     "undurraga2012",
     "wajs2020",
+    "wilkinson2018",
     "walsh2002",
     "xu2016",
     "zarate2006-pk",

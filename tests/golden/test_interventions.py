@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from mechanism_course import Dose, Run, course, rat
 
+from regrow.catalog import conditions
 from regrow.engine import Change
 from regrow.mechanism import switches
 
@@ -245,7 +246,9 @@ def glutamate_clamped() -> None:
 
 @row("i25")
 def healthy_person() -> None:
-    healthy = switches.conditions()["healthy"]
+    healthy = conditions.find("healthy")
+    assert healthy is not None
+    assert healthy.baseline is not None
     run = course(KETAMINE, sets={**healthy.sets, "M0": healthy.baseline})
     assert max(abs(run.change(hour)) for hour in (4, 24, 72, 168)) <= 2.5
     assert run.peak("G") > 1.1

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from regrow import mechanism
+from regrow.catalog import conditions
 from regrow.mechanism import switches
 from regrow.refusal import Refusal
 
@@ -99,5 +100,7 @@ def test_what_is_contested_is_said_in_the_notes_of_a_run() -> None:
 
 
 def test_the_healthy_condition_starts_without_stress_and_with_a_low_score() -> None:
-    healthy = switches.conditions()["healthy"]
+    healthy = conditions.find("healthy")
+    assert healthy is not None
+    assert healthy.baseline is not None
     assert (healthy.sets, healthy.baseline) == ({"sigma": 0.0, "sigma0": 0.0}, 5.0)

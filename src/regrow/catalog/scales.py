@@ -99,6 +99,8 @@ class GainOf(Fact):
     value: float = Field(gt=0)
     low: float
     high: float
+    entry: float | None = Field(default=None, gt=0)
+    entry_sd: float = Field(default=0.0, ge=0)
 
 
 class Code(_Part):
@@ -209,7 +211,11 @@ class ScaleFile(_Part):
             alert_items=tuple((alert.item, alert.at_least) for alert in self.alert),
             clusters=tuple(scales.Cluster(c.name, c.first, c.last, c.needs, c.at_least) for c in self.cluster),
             links=tuple(scales.Link(k.other, k.points, k.sd_own, k.sd_other, k.source) for k in self.link),
-            gain=scales.Gain(self.gain.value, self.gain.low, self.gain.high, self.gain.source) if self.gain else None,
+            gain=scales.Gain(
+                self.gain.value, self.gain.low, self.gain.high, self.gain.source, self.gain.entry, self.gain.entry_sd
+            )
+            if self.gain
+            else None,
             why_unlinked=self.why_unlinked,
         )
 

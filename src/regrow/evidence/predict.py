@@ -16,6 +16,7 @@ from regrow.catalog.notation import amount, when
 from regrow.evidence.measure import HAMILTON
 from regrow.evidence.simulated import Simulated, Unpredictable
 from regrow.people import Population, Spread, Stated
+from regrow.refusal import Refusal
 from regrow.regimen import Course, Dose, Phase, Protocol, sprays
 from regrow.simulate import RATING_SD, run
 
@@ -40,7 +41,7 @@ NOT_SIMULATED = ("usual-inpatient-care", "psychotherapy")
 WITHOUT_A_DOSE = {"ssri": "20 mg", "antidepressant": "20 mg"}
 ROUNDED_H = 0.05  # 0.0417 d stands for one hour
 KETAMINES = ("ketamine", "esketamine", "arketamine")
-READOUTS = ("madrs", "cadss", "sbp", "dbp", "hr", "sedation", "pain_nrs", "nausea", "dizziness")
+READOUTS = ("madrs", "cadss", "sbp", "dbp", "hr", "sedation", "pain_left", "nausea", "dizziness")
 LEVELS = {  # read-out of plasma: analyte and site it stands for
     "ketamine_arterial": ("ketamine", ("arterial",)),
     "ketamine_venous": ("ketamine", ("venous",)),
@@ -63,19 +64,24 @@ def predict_arm(study: Study, arm: Arm, figures: tuple[Figure, ...], people: int
     found = run(course(study, arm, days, hours), drawn, times=times)
     values = {name: found.values[name] for name in READOUTS if name in found.values}
     values |= _levels(found.values, arm.drug)
-    if arm.drug == "ketamine":
-        for enantiomer in sorted({figure.of[0] for figure in figures if figure.of[:2] in ("S-", "R-")}):
-            # Plasma is linear and the enantiomers do not interact: half the racemate is a dose of each alone.
-            alone = "esketamine" if enantiomer == "S" else "arketamine"
-            half = run(course(study, replace_drug(arm, alone), days, hours, share=0.5), drawn, times=times)
-            values |= {name: course for name, course in _levels(half.values, alone).items() if name[1] == "-"}
+    missing = dict(found.missing)
+    if arm.drug == "ketamine" and (wanted := _enantiomers(figures)):
+        # Plasma is linear and the enantiomers do not interact: half the racemate is S given alone, and the rest is R.
+        try:
+            half = run(course(study, replace_drug(arm, "esketamine"), days, hours, share=0.5), drawn, times=times)
+        except Refusal as why:
+            missing |= dict.fromkeys(wanted, why.sentence)
+        else:
+            alone = {name: level for name, level in _levels(half.values, "esketamine").items() if name[1] == "-"}
+            rest = {f"R{name[1:]}": np.maximum(values[name[2:]] - level, 0.0) for name, level in alone.items()}
+            values |= alone | rest
     return Simulated(
         times=np.asarray(found.times, float),
         values=values,
         baseline=np.asarray(drawn.baseline, float),
         seed=drawn.seed,
         rating_sd=RATING_SD,
-        missing=dict(found.missing),
+        missing=missing,
         notes=notes,
     )
 
@@ -103,8 +109,8 @@ def course(study: Study, arm: Arm, days: tuple[float, ...], hours: float, share:
     phase = Phase("treatment", doses, days=_starts(days, doses))
     protocol = Protocol(study.id, arm.name, study.citation, (phase,), phase.doses[0])
     switches = tuple(dict.fromkeys(SWITCHES[name] for name in arm.background if name in SWITCHES))
-    condition = "healthy" if study.population.condition == "healthy" else None
-    return Course(protocol, belief=arm.belief, switches=switches, condition=condition, until_h=max(hours, 1.0))
+    treated = study.population.condition
+    return Course(protocol, belief=arm.belief, switches=switches, condition=treated, until_h=max(hours, 1.0))
 
 
 def _starts(days: tuple[float, ...], doses: tuple[tuple[Dose, ...], ...]) -> tuple[float, ...]:
@@ -173,7 +179,6 @@ def severity(study: Study, arm: Arm) -> Spread:
 
 def _as_madrs(entry: Baseline) -> Spread | None:
     from regrow.catalog import scales
-    from regrow.refusal import Refusal
 
     scale, mean = entry.scale or "MADRS", entry.mean
     if scale == "MADRS":
@@ -202,6 +207,11 @@ def _visits(figures: tuple[Figure, ...], arm: Arm) -> set[float]:
             steps = np.geomspace(1 / 60, max(end, 0.1), 60) if figure.what != "concentration" else []
             hours |= {float(step) for step in steps if step <= end}
     return {hour for hour in hours if hour >= 0}
+
+
+def _enantiomers(figures: tuple[Figure, ...]) -> set[str]:
+    """The levels of one enantiomer that the figures ask for: "S-ketamine@venous"."""
+    return {f"{figure.of}@{figure.site or 'venous'}" for figure in figures if figure.of[:2] in ("S-", "R-")}
 
 
 def _levels(values, drug: str) -> dict[str, np.ndarray]:

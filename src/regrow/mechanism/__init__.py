@@ -19,7 +19,7 @@ from regrow.refusal import Refusal
 
 __all__ = ["CORE", "Parameter", "Spread", "parameters", "text", "values"]
 
-CORE = ("receptor", "circuit", "plasticity", "mood", "body")
+CORE = ("receptor", "circuit", "plasticity", "mood", "body", "felt")
 """The parts of the mechanism in causal order; `habenula` is optional and comes after them."""
 
 Status = Literal["measured", "calibrated", "assumed"]

@@ -21,13 +21,11 @@ from regrow.refusal import Refusal
 
 __all__ = [
     "Change",
-    "Condition",
     "Effect",
     "Intervention",
     "Jump",
     "Switch",
     "combine",
-    "conditions",
     "get",
     "interventions",
     "switches",
@@ -118,17 +116,6 @@ class Switch:
         return self.intervention.acceptance
 
 
-@dataclass(frozen=True)
-class Condition:
-    """What a person starts from, where it is not depression: parameters, and the baseline MADRS unless one is given."""
-
-    id: str
-    intervention: Intervention
-    sets: Mapping[str, float]
-    baseline: float
-    what: str
-
-
 @cache
 def interventions() -> Mapping[str, Intervention]:
     """The 32 rows of the intervention table by id, in order."""
@@ -143,16 +130,6 @@ def interventions() -> Mapping[str, Intervention]:
 def switches() -> Mapping[str, Switch]:
     """Every switch by id, in the order of the file: first those of `--without`, then those of `--with`."""
     return MappingProxyType({row["id"]: _switch(row) for row in _toml("switches")["switch"]})
-
-
-@cache
-def conditions() -> Mapping[str, Condition]:
-    """Every condition that changes what a person starts from, by id."""
-    rows = {}
-    for row in _toml("switches")["condition"]:
-        backing = interventions()[row["intervention"]]
-        rows[row["id"]] = Condition(row["id"], backing, MappingProxyType(row["sets"]), row["baseline"], row["what"])
-    return MappingProxyType(rows)
 
 
 def get(wanted: str, kind: Kind | None = None) -> Switch:
