@@ -135,8 +135,9 @@ class Frame:
         if chart.log:
             low, high = (low, high) if low > 0 else (0.1, 1.0)
             return (low, high) if high > low else (low / 2, high * 2)
-        if high <= low:
-            low, high = low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2
+        if high - low < 1e-200:  # one value, or two that no step could part
+            half = (abs(low) if abs(low) > 1e-200 else 1) / 2
+            low, high = low - half, high + half
         room = (high - low) * 0.06
         low = low if chart.y_range and low >= chart.y_range[0] else 0.0 if 0 <= low < room else low - room
         return low, high if chart.y_range and high <= chart.y_range[1] else high + room
