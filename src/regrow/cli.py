@@ -258,6 +258,7 @@ app.add_typer(imported, name="import")
 
 _FORMS = {
     "sbml": "One person's course as SBML Level 3: equations, values, and doses as events.",
+    "nonmem": "A course as a NONMEM data set, with the model text (.ant) beside it.",
 }
 
 
@@ -315,6 +316,29 @@ def _exporter(form: str) -> Callable[..., None]:
             print(f"note: {notice}", file=sys.stderr)
 
     return command
+
+
+@imported.command("nonmem")
+def import_nonmem(
+    file: Annotated[Path, typer.Argument(help="A NONMEM data set (CSV).")],
+    out: Annotated[Path | None, typer.Option(help="The protocol file (.toml) to write; else it is printed.")] = None,
+    drug: Annotated[str, typer.Option(help="What AMT is, where the file does not say; else ketamine.")] = "",
+    route: Annotated[str, typer.Option(help="How it was given, where the file does not say; else iv.")] = "",
+    id: Annotated[str, typer.Option(help="Which individual, where the file has several.")] = "",
+) -> None:
+    """Turn the doses of a NONMEM data set into a protocol that `regrow simulate` runs."""
+    from regrow.exchange import files, nonmem_course
+
+    if out is not None:
+        files.check(out, (".toml",))
+    text, notices = nonmem_course.protocol(file, drug=drug, route=route, person=id)
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        content = text.encode()
+        files.publish({out: lambda stream: files.put(stream, content)})
+    for notice in notices:
+        print(f"note: {notice}", file=sys.stderr)
 
 
 @imported.command("sbml")

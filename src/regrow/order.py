@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from regrow.simulate import Result
 
 
-FORMS = {"sbml": "sbml"}  # the form that a file is exported in, and the module of regrow.exchange that writes it
+FORMS = {
+    "sbml": "sbml",
+    "nonmem": "nonmem_course",
+}  # the form that a file is exported in, and the module of regrow.exchange that writes it
 
 
 @dataclass(frozen=True)

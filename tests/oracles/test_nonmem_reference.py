@@ -4,13 +4,13 @@ The files are data of their own and not part of the project; without them the sc
 """
 
 import csv
+import subprocess
+import sys
 from functools import lru_cache
 from pathlib import Path
 
 import pytest
 from nonmem_models import ONE_COMPARTMENT
-
-from regrow.exchange import nonmem
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "nonmem"
 THERE = (FOLDER / "scenarios.csv").is_file()
@@ -27,7 +27,10 @@ SCENARIOS = rows_of(FOLDER / "scenarios.csv") if THERE else ()
 @lru_cache(maxsize=1)
 def predicted(folder: Path) -> tuple[dict[str, str], ...]:
     (folder / "model.ant").write_text(ONE_COMPARTMENT)
-    nonmem.simulate(FOLDER / "dosing.csv", folder / "model.ant", folder / "out.csv")
+    arguments = ["--data", str(FOLDER / "dosing.csv"), "--model", "model.ant", "--out", "out.csv"]
+    command = [sys.executable, "-m", "regrow", "simulate", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=folder)
+    assert done.returncode == 0, done.stderr
     return rows_of(folder / "out.csv")
 
 

@@ -94,7 +94,7 @@ def _runner(function: Any, layout: Layout, lanes: int) -> Any:
             *(a.ctypes.data for a in arrays), len(grid.lengths), len(grid.h), len(call.const), len(call.state), n_table,
             outputs, len(call.keep), times * outputs, 0, blocks,
         )  # fmt: skip
-        call.state[:] = np.moveaxis(state, 1, 0).reshape(len(call.state), -1)[:, :n]
+        call.state[:] = np.moveaxis(state, 1, 0).reshape(len(call.state), blocks * lanes)[:, :n]
         return out.transpose(2, 0, 3, 1).reshape(outputs, blocks * lanes, times)[:, :n]
 
     return run

@@ -275,10 +275,11 @@ def writer(dataset: xarray.Dataset, ending: str) -> Writer:
         return lambda stream: parquet(dataset, stream)
     if ending == ".csv":
         return lambda stream: csv(dataset, stream)
-    return lambda stream: _all(stream, netcdf(dataset))
+    return lambda stream: put(stream, netcdf(dataset))
 
 
-def _all(stream: BinaryIO, content: bytes | memoryview) -> None:
+def put(stream: BinaryIO, content: bytes | memoryview) -> None:
+    """Writes the content whole, as `publish` wants it."""
     stream.write(content)
 
 

@@ -31,6 +31,7 @@ _BOOKKEEPING = frozenset(
     | {"usubjid", "part", "period", "arm", "group", "cohort", "trt", "treat", "occ", "visit", "visitnum", "day", "week"}
     | {"tad", "tafd", "taft", "ntime", "nomtime", "mode", "dvid", "blq", "bql", "cens", "lloq", "uloq", "limit", "flag"}
     | {"type", "comment", "comments", "note", "notes", "descr", "description", "label", "ldv", "lndv", "unit"}
+    | {"session", "drug", "route", "mg", "hours"}  # what regrow's own export says of each dose
 )
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?")
 _NOTHING = ("", ".", "NA", "na", "N/A", "NaN", "nan")
@@ -210,21 +211,23 @@ class _Reader:
             else:
                 unknown.append(name)
         idle = [p for p in self.names.parameters if p not in feeds]
+        kept: list[str] = []
         for name in unknown:
             near = difflib.get_close_matches(name.lower(), [p.lower() for p in idle], 1, 0.75)
             if near or name.lower() not in _BOOKKEEPING:
                 meant = next((p for p in idle if near and p.lower() == near[0]), None)
-                hint = (
-                    f"is it meant for {meant}?" if meant else f"the text's parameters are {', '.join(idle) or 'none'}"
-                )
+                more = f" and {len(idle) - 12} more" if len(idle) > 12 else ""
+                listed = f"{', '.join(idle[:12]) or 'none'}{more}"
+                hint = f"is it meant for {meant}?" if meant else f"the text's parameters are {listed}."
                 sentence = (
                     f"data: column {name} is neither an item of NONMEM nor a parameter of the model text; {hint} "
                     "Rename it, take it into the text, or leave it out"
                 )
                 raise Refusal("DATA-COLUMN", sentence, field=name, value=name)
-            self.notices.append(
-                f"{name}: kept in the output and not used; the model text has no parameter of that name"
-            )
+            kept.append(name)
+        if kept:
+            why = "kept in the output and not used; the model text has no parameter of that name"
+            self.notices.append(f"{', '.join(kept)}: {why}")
         if "dv" in self.column:
             self.notices.append("DV: kept in the output and not used; a simulation needs no observed values")
         return feeds, absorption

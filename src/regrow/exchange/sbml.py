@@ -50,12 +50,8 @@ def export(course: Course, people: Population, out: Path, equations: str | None 
         raise Refusal("EXPORT-PEOPLE", sentence, field="people", value=people.n)
     (one,) = unroll(course, people, equations)
     text = to_sbml(one).encode()
-    files.publish({out: lambda stream: _all(stream, text)})
+    files.publish({out: lambda stream: files.put(stream, text)})
     return one.cautions
-
-
-def _all(stream: Any, content: bytes) -> None:
-    stream.write(content)
 
 
 def to_sbml(one: Unrolled) -> str:
@@ -327,7 +323,7 @@ def simulate(path: Path, out: Path, until_h: float | None = None) -> tuple[str, 
     lines = [",".join(("time", *course.model.outputs))]
     lines += [",".join(f"{v:.12g}" for v in row) for row in np.vstack([times, solved.values[:, 0]]).T]
     content = ("\n".join(lines) + "\n").encode()
-    files.publish({out: lambda stream: _all(stream, content)})
+    files.publish({out: lambda stream: files.put(stream, content)})
     late = [f"{len(course.events)} events and {len(course.model.states)} states read; time in h, to {horizon:g} h"]
     return (*late, *course.model.notes, *solved.notices)
 

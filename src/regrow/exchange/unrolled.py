@@ -26,6 +26,7 @@ class Unrolled:
 
     course: Course
     setup: Assembly
+    person: int  # the place among the people of `setup`
     model: engine.Model
     values: dict[str, float]
     events: tuple[engine.Event, ...]
@@ -62,7 +63,9 @@ def unroll(course: Course, people: Population, equations: str | None = None) -> 
         cautions = (*result.cautions, *setup.switches.notes)
         ordered = tuple(sorted(events, key=lambda event: event.time))
         found.append(
-            Unrolled(course, setup, compiled, values, ordered, sessions, result.times, tuple(dict.fromkeys(cautions)))
+            Unrolled(
+                course, setup, person, compiled, values, ordered, sessions, result.times, tuple(dict.fromkeys(cautions))
+            )
         )
     return tuple(found)
 
