@@ -134,6 +134,10 @@ def seen(**values):
     return replace(LIVE, readings=(replace(CALM, **values),))
 
 
+def after(facts, later):
+    return replace(facts, now=later.minute, readings=(*facts.readings, later))
+
+
 def answers(*codes, **more):
     return replace(WELL, answers={**WELL.answers, **dict.fromkeys(codes, True)}, **more)
 
@@ -338,6 +342,25 @@ CASES = [
     ("R-VT-02", "late by 5 or 4.9 min", replace(LIVE, due=6), RED, replace(LIVE, due=6.1), NOTHING),
     ("R-EN-01", "at the end or before it", replace(LIVE, end=11), RED, replace(LIVE, end=12), AMBER),
     ("R-EN-01", "2 or 2.1 min before the end", replace(LIVE, end=13), AMBER, replace(LIVE, end=13.1), NOTHING),
+    ("R-RS-11", "SpO2 93 and 11 breaths, or one of them", seen(spo2=93, rr=11), RED, seen(spo2=93), NOTHING),
+    ("R-RS-11", "MOAA/S 3 and SpO2 93, or 4 and 93", seen(spo2=93, moaas=3), RED, seen(spo2=93, moaas=4), NOTHING),
+    ("R-SY-11", "a pain ticked, then a pressure alone or a whole round", after(seen(symptoms=("chest pain",)), Vitals(11, sbp=125, dbp=80)),
+     RED, after(seen(symptoms=("chest pain",)), replace(CALM, minute=11)), NOTHING),
+    ("R-DI-11", "agitated, then a heart rate alone or a whole round", after(seen(agitated=True), Vitals(11, hr=80)), RED,
+     after(seen(agitated=True), replace(CALM, minute=11)), NOTHING),
+    ("R-SY-12", "swollen, then a heart rate alone or a whole round", after(seen(site_trouble=True), Vitals(11, hr=80)), RED,
+     after(seen(site_trouble=True), replace(CALM, minute=11)), NOTHING),
+    ("R-BP-12", "180 unchecked behind a diastolic alone", replace(after(seen(sbp=180), Vitals(12, dbp=80)), now=15), RED,
+     replace(after(seen(sbp=180), Vitals(12, sbp=150, dbp=80)), now=15), NOTHING),
+    ("R-BP-12", "180, and a pain ticked before it", after(seen(symptoms=("chest pain",)), Vitals(11, sbp=180)), RED,
+     after(LIVE, Vitals(11, sbp=180)), AMBER),
+    ("R-VT-03", "breathing not counted for 15 or 14.9 min", replace(LIVE, now=15, due=20, every=10, readings=(replace(CALM, rr=None),)), AMBER,
+     replace(LIVE, now=14.9, due=20, every=10, readings=(replace(CALM, rr=None),)), NOTHING),
+    ("R-VT-03", "oxygen or breathing left out", replace(LIVE, now=15, due=20, every=10, readings=(replace(CALM, spo2=None),)), RED,
+     replace(LIVE, now=15, due=20, every=10, readings=(replace(CALM, rr=None),)), AMBER),
+    ("R-VT-03", "beside a round in time or a late one", replace(LIVE, now=15, due=20, every=10, readings=()), RED,
+     replace(LIVE, now=15, due=10, every=10, readings=()), NOTHING),
+    ("R-EN-02", "paused for 15 or 14.9 min", replace(LIVE, paused=15), AMBER, replace(LIVE, paused=14.9), NOTHING),
     ("R-NU-01", "61 or 60 s without a nurse", replace(LIVE, nurse_gap=61), RED, replace(LIVE, nurse_gap=60), NOTHING),
     ("R-DC-01", "29.9 or 30 min", replace(LEAVE, observed=29.9), NEVER, replace(LEAVE, observed=30), NOTHING),
     ("R-DC-01", "esketamine 119 or 120 min", replace(LEAVE, observe=120, observed=119), NEVER,
@@ -368,6 +391,9 @@ CASES = [
      replace(LEAVE, drug="esketamine", route="intranasal", bp_at_40=True), NOTHING),
     ("R-DC-15", "running or ended", replace(LEAVE, drug_running=True), NEVER, LEAVE, NOTHING),
     ("R-DC-16", "a round unexplained or none", replace(LEAVE, slots_unexplained=1), NEVER, LEAVE, NOTHING),
+    ("R-DC-04", "180 or 179 on a baseline of 170", replace(LEAVE, base_sbp=170, sbp=180), ASK, replace(LEAVE, base_sbp=170, sbp=179), NOTHING),
+    ("R-DC-17", "answers 31 or 30 min old", replace(LEAVE, answers_minutes=31), NEVER, replace(LEAVE, answers_minutes=30), NOTHING),
+    ("R-DC-18", "a red alarm or none", replace(LEAVE, alarms=("heart rate 130/min.",)), ASK, LEAVE, NOTHING),
     ("R-MD-01", "nobody on duty or a prescriber", replace(CREW, prescriber_on_duty=False), NEVER, CREW, NOTHING),
     ("R-NU-02", "two chairs or one", replace(CREW, nurse_chairs=2), AMBER, CREW, NOTHING),
     ("R-NU-03", "no nurse or a nurse", replace(CREW, nurse_named=False), NEVER, CREW, NOTHING),
@@ -418,7 +444,8 @@ def test_every_rule_stands_in_the_hazard_log_with_its_hazard_and_nothing_else_do
     for rule in RULES.values():
         hazard = rule.hazard.split()[0]
         section = text.split(f"## {hazard} ")[1].split("\n## ")[0]
-        assert f"`{rule.id}`" in section, f"{rule.id} belongs under {hazard}"
+        row = f"| `{rule.id}` | {rule.title} | {rule.source} |"
+        assert row in section.splitlines(), f"{rule.id} belongs under {hazard}, as: {row}"
     assert set(re.findall(r"`(R-[A-Z]{2}-\d\d)`", text)) == set(RULES)
 
 
@@ -536,6 +563,7 @@ def test_an_mao_inhibitor_shortens_the_rounds_of_the_first_hour():
     tight = rounds("ketamine", "iv", "mood", S, maoi=True)
     assert tight.due(0, True, S) == 5
     assert tight.due(60, True, S) == 70
+    assert tight.due(45, False, S) == 50  # an infusion of 40 min has ended, the hour has not
 
 
 def test_severity_orders_the_findings_loudest_first():

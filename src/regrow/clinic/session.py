@@ -6,13 +6,13 @@ sent late falls into its place; a stop always wins over whatever claims to run a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from regrow.safety import Finding, LeaveFacts, LiveFacts, Rounds, Settings, Severity, Vitals, alarms, discharge
-from regrow.safety.alarms import worrying_pressure
+from regrow.safety.alarms import PROCESS, ROUND_SIGNS, TICKS, standing, worrying_pressure
 
 KINDS = frozenset(
     [
@@ -48,6 +48,7 @@ KINDS = frozenset(
 # Entries that change what runs: guarded by the version the sender saw. A stop is never refused for that reason.
 GUARDED = frozenset({"start", "rate", "pause", "resume", "discharge", "sign", "cancel"})
 STATEFUL = GUARDED | {"stop", "dose", "offer", "accept", "nurse"}
+_CHANGES = STATEFUL | {"arrive"}
 VITALS = ("sbp", "dbp", "hr", "spo2", "rr", "temp", "moaas", "dissociation", "etco2")
 
 
@@ -127,6 +128,7 @@ class State:
     given_once: tuple[tuple[datetime, float], ...] = ()
     planned_end: datetime | None = None
     given_mg: float = 0.0
+    given_said: float | None = None
     stop_reason: str = ""
     readings: tuple[Reading, ...] = ()
     baseline: Vitals | None = None
@@ -141,6 +143,7 @@ class State:
     gate: Mapping[str, Any] = field(default_factory=dict)
     decisions: tuple[Mapping[str, Any], ...] = ()
     check: Mapping[str, Any] = field(default_factory=dict)
+    checked_at: Mapping[str, datetime] = field(default_factory=dict)
     chips: tuple[tuple[datetime, str], ...] = ()
     events: tuple[Fact, ...] = ()
     steps: tuple[Fact, ...] = ()
@@ -185,7 +188,26 @@ def corrected(facts: Iterable[Fact]) -> list[Fact]:
                 held[old.seq] = replace(old, payload={**old.payload, **fact.payload["payload"]})
         else:
             held[fact.seq] = fact
-    return sorted(held.values(), key=lambda f: (f.at, f.seq))
+    return sorted(_timed(held.values()), key=lambda f: (f.at, f.seq))
+
+
+def _timed(facts: Iterable[Fact]) -> Iterator[Fact]:
+    """The facts at the times they count, in the order of writing.
+
+    Whoever wrote an entry that changes the run saw what was written before it, so it never counts before that, however
+    wrong a device's clock was: else a stop "before" its start would leave an infusion running on the board. A stop
+    and a dose keep their own time after the start, because a stop that comes late was still a stop then.
+    """
+    floor: datetime | None = None
+    begun: datetime | None = None
+    for f in facts:
+        if f.kind in _CHANGES:
+            after = begun if f.kind in ("stop", "dose") else floor
+            if after is not None and f.at < after:
+                f = replace(f, at=after)
+            floor = f.at if floor is None else max(floor, f.at)
+            begun = f.at if f.kind == "start" and begun is None else begun
+        yield f
 
 
 def vitals_of(payload: Mapping[str, Any], minute: float) -> Vitals:
@@ -200,12 +222,13 @@ def _minutes(later: datetime, earlier: datetime) -> float:
 
 
 def state(facts: Iterable[Fact], now: datetime, settings: Settings, order: Order | None = None) -> State:
-    """The state at `now`. Entries made true after `now` are not yet part of it."""
+    """The state at `now`, as known from all entries. What was true only after `now` is not yet part of it."""
     facts = list(facts)
     version = sum(f.kind in STATEFUL for f in facts)
     s = State(version=version, order=order)
-    for fact in corrected(f for f in facts if f.at <= now):
-        s = _apply(s, fact)
+    for fact in corrected(facts):
+        if fact.at <= now:
+            s = _apply(s, fact)
     s = _given(s, now)
     s = _rounds(s, now, settings)
     return replace(s, alarms=_alarms(s, now, settings))
@@ -300,7 +323,7 @@ def _stop(s: State, f: Fact) -> State | None:
         ended=f.at,
         segments=_closed(s.segments, f.at),
         stop_reason=reason,
-        given_mg=float(f.payload["given_mg"]) if f.payload.get("given_mg") is not None else 0.0,
+        given_said=float(f.payload["given_mg"]) if f.payload.get("given_mg") is not None else None,
     )
 
 
@@ -314,9 +337,20 @@ def _vitals(s: State, f: Fact) -> State | None:
         _minutes(f.recorded, f.at) > 2,
         str(f.payload.get("late_reason", "")),
     )
-    if s.started is None:
-        return replace(s, readings=(*s.readings, reading), baseline=reading.vitals, baseline_at=f.at)
-    return replace(s, readings=(*s.readings, reading))
+    s = replace(s, readings=(*s.readings, reading))
+    return _based(s) if s.started is None else s
+
+
+def _based(s: State) -> State:
+    """The baseline: the newest value of each sign before the drug, and as old as the oldest of those a round needs."""
+    newest = {
+        name: next((r for r in reversed(s.readings) if getattr(r.vitals, name) is not None), None) for name in VITALS
+    }
+    values = {name: getattr(r.vitals, name) if r else None for name, r in newest.items()}
+    ticks = {name: standing([r.vitals for r in s.readings], name) for name in TICKS}
+    needed = [r.at for name in ROUND_SIGNS if (r := newest[name]) is not None]
+    at = min(needed) if needed else s.readings[-1].at
+    return replace(s, baseline=Vitals(-1.0, **values, **ticks), baseline_at=at)
 
 
 def _discharge(s: State, f: Fact) -> State | None:
@@ -351,7 +385,9 @@ _STEPS = {
     "step": lambda s, f: replace(s, steps=(*s.steps, f)),
     "ack": lambda s, f: replace(s, acks=(*s.acks, f)),
     "note": lambda s, f: replace(s, notes=(*s.notes, f)),
-    "check": lambda s, f: replace(s, check={**s.check, **f.payload}),
+    "check": lambda s, f: replace(
+        s, check={**s.check, **f.payload}, checked_at={**s.checked_at, **dict.fromkeys(f.payload, f.at)}
+    ),
     "rems": lambda s, f: replace(s, rems={**s.rems, **f.payload}),
     "discharge": _discharge,
     "sign": _sign,
@@ -374,9 +410,7 @@ def _given(s: State, now: datetime) -> State:
             left_h = max(0.0, s.order.mg - once - before) / last.mg_per_h
             end = datetime.fromtimestamp(last.start.timestamp() + left_h * 3600, tz=last.start.tzinfo)
         return replace(s, given_mg=once + min(flown, s.order.mg), planned_end=end)
-    if s.given_mg == 0.0:
-        return replace(s, given_mg=once + min(flown, s.order.mg))
-    return s
+    return replace(s, given_mg=once + min(flown, s.order.mg) if s.given_said is None else s.given_said)
 
 
 def _shift(at: datetime, minutes: float) -> datetime:
@@ -402,7 +436,8 @@ def _rounds(s: State, now: datetime, settings: Settings) -> State:
             done.append(Round(due, "missed", at, reason))
         else:
             done.append(Round(due, "late" if late else "done", at, reading.late_reason if reading else ""))
-            worried = worrying_pressure(reading.vitals if reading else None, settings)
+            if reading is not None and reading.vitals.sbp is not None:
+                worried = worrying_pressure(reading.vitals, settings)
         minute = _minutes(at, start)
     due_at: datetime | None = None
     if s.phase in ("running", "paused", "recovery"):
@@ -426,27 +461,37 @@ def _alarms(s: State, now: datetime, settings: Settings) -> tuple[Finding, ...]:
         return ()
     zero = s.started or now
     gap = (now - s.nurse_lost).total_seconds() if s.nurse_id is None and s.nurse_lost else 0.0
+    minute = _minutes(now, zero)
+    watch = s.order.watch if s.order and s.started else None
+    # Someone who comes with a pressure of 190 is no calm chair: what was measured before the drug alarms until it.
     facts = LiveFacts(
-        now=_minutes(now, zero),
-        readings=tuple(r.vitals for r in s.readings if s.started is None or r.at >= s.started),
+        now=minute,
+        readings=tuple(
+            replace(r.vitals, minute=_minutes(r.at, zero)) for r in s.readings if s.started is None or r.at >= s.started
+        ),
         baseline=s.baseline,
         due=_minutes(s.due, zero) if s.due else None,
+        every=watch.interval(minute, s.ended is None) if watch else None,
         end=_minutes(s.planned_end, zero) if s.planned_end else None,
+        paused=_minutes(now, s.segments[-1].end or now) if s.phase == "paused" else None,
         nurse_gap=gap,
     )
-    if s.started is None:
-        facts = replace(facts, readings=())  # before the drug the gate speaks, not the alarms
     return alarms(facts, settings)
+
+
+# What is asked at the door about the state of the moment; crisis card, instructions and escort do not wear off.
+_OF_THE_MOMENT = frozenset({"oriented", "walks", "nausea_controlled", "new_suicidal_ideation", "aldrete", "padss"})
 
 
 def leave_facts(s: State, now: datetime, settings: Settings) -> LeaveFacts:
     """The state at the door, for the discharge rules."""
-    c, last, watch = s.check, s.last, s.order.watch if s.order else None
+    c, watch = s.check, s.order.watch if s.order else None
     after = [r for r in s.readings if s.started and r.at > s.started]
-    newest = {
-        n: next((getattr(r.vitals, n) for r in reversed(after) if getattr(r.vitals, n) is not None), None)
-        for n in VITALS
-    }
+    taken = {n: next((r for r in reversed(after) if getattr(r.vitals, n) is not None), None) for n in VITALS}
+    newest = {n: getattr(r.vitals, n) if r else None for n, r in taken.items()}
+    # A sign never taken is named by its own rule; the others are as old as the oldest of them.
+    ages = [_minutes(now, r.at) for n, r in taken.items() if r is not None and n in (*ROUND_SIGNS, "rr", "moaas")]
+    answered = [_minutes(now, at) for name, at in s.checked_at.items() if name in _OF_THE_MOMENT]
     begin = (s.ended if watch and watch.from_end else s.started) or now
     observed = _minutes(now, begin) if s.started and (s.ended or not (watch and watch.from_end)) else 0.0
     scores = {n: tuple(int(v) for v in c[n]) if c.get(n) else None for n in ("aldrete", "padss")}
@@ -464,7 +509,9 @@ def leave_facts(s: State, now: datetime, settings: Settings) -> LeaveFacts:
         dbp=newest["dbp"],
         base_sbp=s.baseline.sbp if s.baseline else None,
         base_dbp=s.baseline.dbp if s.baseline else None,
-        vitals_minutes=_minutes(now, last.at) if last and after else None,
+        vitals_minutes=max(ages, default=None),
+        answers_minutes=max(answered, default=None),
+        alarms=tuple(f.sentence for f in s.alarms if f.severity is Severity.RED and f.rule not in PROCESS),
         spo2=newest["spo2"],
         base_spo2=s.baseline.spo2 if s.baseline else None,
         rr=newest["rr"],

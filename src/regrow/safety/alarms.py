@@ -6,8 +6,9 @@ of a high value counts as high. Minutes run from the start of the drug; before i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from regrow.safety.finding import Finding, Say, amber, judge, red, rule
 from regrow.safety.settings import Settings
@@ -16,6 +17,9 @@ H_BP = "H-03 harm by a rise of blood pressure"
 H_RESP = "H-10 loss of airway or breathing"
 H_WATCH = "H-19 nobody looks"
 SYMPTOMS = ("chest pain", "severe headache", "weakness, speech or vision")
+ROUND_SIGNS = ("sbp", "dbp", "hr", "spo2")  # without these a round is not a round
+TICKS = ("symptoms", "agitated", "distress", "site_trouble")
+PROCESS = frozenset({"R-VT-01", "R-VT-02", "R-VT-03", "R-EN-01", "R-EN-02", "R-NU-01"})  # on the clock, not the person
 
 
 @dataclass(frozen=True)
@@ -37,28 +41,41 @@ class Vitals:
     site_trouble: bool = False
     symptoms: tuple[str, ...] = ()
 
+    @property
+    def whole(self) -> bool:
+        """True when it has what a round needs: pressure, heart rate, oxygen."""
+        return all(getattr(self, name) is not None for name in ROUND_SIGNS)
+
 
 @dataclass(frozen=True)
 class LiveFacts:
-    """One chair at one moment. `readings` in time order; `due` the minute the next round is due (None: none is);
-    `end` the planned minute of the end of an infusion that runs (None otherwise); `nurse_gap` seconds without a
-    responsible nurse (0 with one)."""
+    """One chair at one moment. `readings` in time order; `due` the minute the next round is due (None: none is) and
+    `every` minutes between rounds now; `end` the planned minute of the end of an infusion that runs (None otherwise);
+    `paused` minutes since the pause (None: not paused); `nurse_gap` seconds without a responsible nurse (0 with one).
+    """
 
     now: float
     readings: tuple[Vitals, ...] = ()
     baseline: Vitals | None = None
     due: float | None = None
+    every: float | None = None
     end: float | None = None
+    paused: float | None = None
     nurse_gap: float = 0
+
+
+def standing(readings: Sequence[Vitals], tick: str) -> Any:
+    """What was ticked last and still stands. Only a whole round without the tick clears it: a pressure typed alone says
+    nothing about a chest pain."""
+    for v in reversed(readings):
+        if getattr(v, tick) or v.whole:
+            return getattr(v, tick)
+    return getattr(Vitals(0), tick)
 
 
 def _last(f: LiveFacts, name: str) -> float | None:
     """The newest measured value of one sign."""
     return next((getattr(v, name) for v in reversed(f.readings) if getattr(v, name) is not None), None)
-
-
-def _pressures(f: LiveFacts) -> list[Vitals]:
-    return [v for v in f.readings if v.sbp is not None or v.dbp is not None]
 
 
 @rule("R-BP-11", "live", "Systolic pressure", hazard=H_BP, source="tiers assumed; rise of 30 assumed")
@@ -80,17 +97,17 @@ def systolic(f: LiveFacts, s: Settings) -> Iterator[Say]:
 
 @rule("R-BP-12", "live", "Systolic pressure very high", hazard=H_BP, source="ED protocol; clinic software guide (read)")
 def systolic_red(f: LiveFacts, s: Settings) -> Iterator[Say]:
-    taken = _pressures(f)
-    if not taken or taken[-1].sbp is None or taken[-1].sbp < s.sbp_red:
+    taken = [v for v in f.readings if v.sbp is not None]
+    if not taken or (taken[-1].sbp or 0) < s.sbp_red:
         return
     last = taken[-1]
     high = 0
     for v in reversed(taken):
-        if v.sbp is None or v.sbp < s.sbp_red:
+        if (v.sbp or 0) < s.sbp_red:
             break
         high += 1
     unchecked = f.now - last.minute >= s.bp_recheck
-    symptoms = last.symptoms or next((v.symptoms for v in reversed(f.readings) if v.minute >= last.minute), ())
+    symptoms = standing(f.readings, "symptoms")
     if high >= 2 or symptoms or unchecked:
         why = "twice" if high >= 2 else "with symptoms" if symptoms else f"not rechecked within {s.bp_recheck:g} min"
         yield red(
@@ -196,29 +213,44 @@ def sedation(f: LiveFacts, s: Settings) -> Iterator[Say]:
 
 @rule("R-DI-11", "live", "Dissociation", hazard="H-21 panic and injury", source="assumed")
 def dissociation(f: LiveFacts, s: Settings) -> Iterator[Say]:
-    if not f.readings:
-        return
-    last = f.readings[-1]
-    if last.agitated:
+    score = _last(f, "dissociation")
+    if standing(f.readings, "agitated"):
         yield red("agitation or panic: quiet, dim, stay; pause and call the prescriber.")
-    elif last.distress and last.dissociation is not None and last.dissociation >= s.dissociation_amber:
+    elif standing(f.readings, "distress") and score is not None and score >= s.dissociation_amber:
         yield amber(
-            f"dissociation {last.dissociation:g}/10 with distress, from {s.dissociation_amber:g}.",
-            dissociation=last.dissociation,
+            f"dissociation {score:g}/10 with distress, from {s.dissociation_amber:g}.",
+            dissociation=score,
             limit=s.dissociation_amber,
         )
 
 
 @rule("R-SY-11", "live", "Chest pain, headache, neurological signs", hazard=H_BP, source="assumed")
 def symptoms(f: LiveFacts, s: Settings) -> Iterator[Say]:
-    if f.readings and f.readings[-1].symptoms:
-        yield red(f"{', '.join(f.readings[-1].symptoms)}: stop, call the prescriber.")
+    if found := standing(f.readings, "symptoms"):
+        yield red(f"{', '.join(found)}: stop, call the prescriber.")
 
 
 @rule("R-SY-12", "live", "Infusion site", hazard="H-22 infiltration", source="assumed")
 def site(f: LiveFacts, s: Settings) -> Iterator[Say]:
-    if f.readings and f.readings[-1].site_trouble:
+    if standing(f.readings, "site_trouble"):
         yield red("pain or swelling at the infusion site: stop the pump, check the cannula.")
+
+
+@rule(
+    "R-RS-11",
+    "live",
+    "Breathing fails in more than one sign",
+    hazard=H_RESP,
+    source="REMS names respiratory depression (read); the combination is assumed",
+)
+def failing(f: LiveFacts, s: Settings) -> Iterator[Say]:
+    """Two signs that are each amber are together red: sedation hides a slow breath, oxygen falls last."""
+    limits = {"spo2": s.spo2_amber, "rr": s.rr_low_amber, "moaas": s.moaas_amber + 1}
+    low = {name: value for name, limit in limits.items() if (value := _last(f, name)) is not None and value < limit}
+    if len(low) >= 2:
+        names = {"spo2": "SpO2 {:g} %", "rr": "{:g} breaths/min", "moaas": "MOAA/S {:g}"}
+        seen = ", ".join(names[name].format(value) for name, value in low.items())
+        yield red(f"{seen} together: pause the drug, stimulate, oxygen, call the prescriber.", **low)
 
 
 @rule("R-VT-01", "live", "Vitals due", hazard=H_WATCH, source="Dothan clinic 'every 10-15 minutes' (read)")
@@ -238,6 +270,29 @@ def vitals_late(f: LiveFacts, s: Settings) -> Iterator[Say]:
     yield red(f"vitals are late by {late:.0f} min: {who}.", minutes=round(late, 1), limit=s.late_grace)
 
 
+@rule(
+    "R-VT-03",
+    "live",
+    "A sign left out",
+    hazard=H_WATCH,
+    source="Atlanta clinic 'sedation, dizziness, and hallucinations' (read); each round and times assumed",
+)
+def left_out(f: LiveFacts, s: Settings) -> Iterator[Say]:
+    """A round kept in time may still leave a sign out; its last value must not pass for a new one."""
+    if f.every is None or (f.due is not None and f.now - f.due >= s.late_grace):
+        return  # then the whole round is late, and that is said
+    names = {"sbp": "pressure", "spo2": "SpO2", "hr": "heart rate", "rr": "breathing", "moaas": "MOAA/S"}
+    names["dissociation"] = "dissociation"
+    ages = {
+        name: f.now - max((v.minute for v in f.readings if getattr(v, name) is not None), default=0) for name in names
+    }
+    old = {name: round(age) for name, age in ages.items() if age >= f.every + s.late_grace}
+    if old:
+        listed = ", ".join(f"{names[name]} ({age} min)" for name, age in old.items())
+        say = red if {"sbp", "spo2"} & set(old) else amber
+        yield say(f"not measured in the last round: {listed}.", limit=f.every + s.late_grace)
+
+
 @rule("R-EN-01", "live", "End of the infusion", hazard="H-02 a wrong dose", source="assumed")
 def ending(f: LiveFacts, s: Settings) -> Iterator[Say]:
     if f.end is None:
@@ -247,6 +302,14 @@ def ending(f: LiveFacts, s: Settings) -> Iterator[Say]:
     elif f.end - f.now <= s.end_warning:
         yield amber(
             f"the infusion ends in {f.end - f.now:.0f} min.", minutes=round(f.end - f.now, 1), limit=s.end_warning
+        )
+
+
+@rule("R-EN-02", "live", "Pause without an end", hazard="H-02 a wrong dose", source="assumed")
+def waiting(f: LiveFacts, s: Settings) -> Iterator[Say]:
+    if f.paused is not None and f.paused >= s.pause_minutes:
+        yield amber(
+            f"paused for {f.paused:.0f} min: resume or stop.", minutes=round(f.paused, 1), limit=s.pause_minutes
         )
 
 

@@ -18,7 +18,8 @@ H_HOME = "H-12 harm on the way home"
 @dataclass(frozen=True)
 class LeaveFacts:
     """The state at the door. `observed` minutes since the end of the drug (or since it, as the watch says) against
-    `observe`; scores None when not taken; yes/no None when not asked."""
+    `observe`; scores None when not taken; yes/no None when not asked. `vitals_minutes` is the age of the oldest sign,
+    `answers_minutes` of the oldest answer on the state of the moment; `alarms` the red ones on the person."""
 
     drug: str = "ketamine"
     route: str = "iv"
@@ -49,6 +50,8 @@ class LeaveFacts:
     no_driving_acknowledged: bool | None = None
     bp_at_40: bool = False
     slots_unexplained: int = 0
+    answers_minutes: float | None = 0
+    alarms: tuple[str, ...] = ()
 
 
 @rule(
@@ -101,6 +104,7 @@ def pressure(f: LeaveFacts, s: Settings) -> Iterator[Say]:
     if f.base_sbp and f.base_dbp:
         near = abs(f.sbp - f.base_sbp) <= f.base_sbp * s.leave_percent / 100
         near = near and abs(f.dbp - f.base_dbp) <= f.base_dbp * s.leave_percent / 100
+        near = near and f.sbp < s.sbp_red and f.dbp < s.dbp_red  # a high baseline makes no red pressure a good one
     else:
         near = False
     if not near and not (s.sbp_low <= f.sbp <= s.pre_sbp_amber and f.dbp <= s.pre_dbp_amber):
@@ -223,6 +227,23 @@ def explained(f: LeaveFacts, s: Settings) -> Iterator[Say]:
             f"{f.slots_unexplained} vitals rounds are late by more than a whole interval without a reason.",
             count=f.slots_unexplained,
         )
+
+
+@rule("R-DC-17", "discharge", "Answers of the moment", hazard="H-19 nobody looks", source="assumed")
+def of_now(f: LeaveFacts, s: Settings) -> Iterator[Say]:
+    if f.answers_minutes is not None and f.answers_minutes > s.leave_answers_minutes:
+        yield never(
+            f"orientation, walking, nausea, score and suicidal thoughts were asked {f.answers_minutes:.0f} min ago; "
+            f"{s.leave_answers_minutes:g} count. Ask again.",
+            minutes=round(f.answers_minutes),
+            limit=s.leave_answers_minutes,
+        )
+
+
+@rule("R-DC-18", "discharge", "No red alarm at the door", hazard=H_HOME, source="no symptoms at discharge; assumed")
+def calm(f: LeaveFacts, s: Settings) -> Iterator[Say]:
+    if f.alarms:
+        yield red(f"red alarms stand: {' '.join(f.alarms)} The prescriber clears.", PRESCRIBER, count=len(f.alarms))
 
 
 def discharge(facts: LeaveFacts, settings: Settings) -> tuple[Finding, ...]:

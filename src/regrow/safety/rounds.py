@@ -6,7 +6,7 @@ readings are ever further apart than the interval; a worrying pressure shortens 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from regrow.safety.settings import Settings
 
@@ -14,8 +14,9 @@ from regrow.safety.settings import Settings
 @dataclass(frozen=True)
 class Rounds:
     """The watch over one session. `steps` are (until minute, interval) from the drug, `after` the interval once the
-    drug has ended; `anchors` minutes at which a reading is required in any case; `observe` minutes, from the end
-    of the drug (`from_end`) or from its first dose."""
+    drug has ended; `tight` a shorter one that holds until its minute whether the drug runs or not; `anchors` minutes at
+    which a reading is required in any case; `observe` minutes, from the end of the drug (`from_end`) or from its
+    first dose."""
 
     steps: tuple[tuple[float, float], ...]
     after: float
@@ -23,9 +24,14 @@ class Rounds:
     from_end: bool
     anchors: tuple[float, ...] = ()
     source: str = ""
+    tight: tuple[float, float] | None = None
 
     def interval(self, minute: float, running: bool) -> float:
         """Minutes to the next reading after one at this minute from the drug."""
+        every = self._usual(minute, running)
+        return min(every, self.tight[1]) if self.tight and minute < self.tight[0] else every
+
+    def _usual(self, minute: float, running: bool) -> float:
         if not running and self.from_end:
             return self.after
         for until, every in self.steps:
@@ -69,7 +75,4 @@ def rounds(drug: str, route: str, use: str, settings: Settings, *, maoi: bool = 
             (),
             "Dothan clinic 10 to 15 min; Yale and Emory every 10 min (read)",
         )
-    if not maoi:
-        return watch
-    tight = tuple((until, min(every, s.round_maoi)) for until, every in ((60.0, s.round_maoi),))
-    return Rounds((*tight, *watch.steps), watch.after, watch.observe, watch.from_end, watch.anchors, watch.source)
+    return replace(watch, tight=(60.0, s.round_maoi)) if maoi else watch

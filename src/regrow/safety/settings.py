@@ -132,6 +132,7 @@ class Settings:
     escalate_after: float = number(10, "min", 5, 15, "due + this calls the prescriber", ASSUMED)
     anchor_window: float = number(5, "min", 1, 10, "a reading this near counts as the 40 min one", ASSUMED)
     end_warning: float = number(2, "min", 1, 5, "the end of an infusion is announced", ASSUMED)
+    pause_minutes: float = number(15, "min", 5, 30, "a pause without an end is announced", ASSUMED)
     nurse_gap: float = number(60, "s", 30, 120, "a chair without a named nurse", ASSUMED)
     chairs_per_nurse: float = number(1, "chairs", 1, 4, "chairs with a patient per nurse", "Dothan clinic (read)")
     credential_warning: float = number(30, "d", 7, 90, "an expiry is announced", ASSUMED)
@@ -149,6 +150,7 @@ class Settings:
     leave_rr_high: float = number(24, "1/min", 20, 26, "at most", ASSUMED)
     leave_dissociation: float = number(1, "0-10", 0, 2, "at most", ASSUMED)
     leave_vitals_minutes: float = number(15, "min", 5, 20, "last vitals at most this old", ASSUMED)
+    leave_answers_minutes: float = number(30, "min", 10, 45, "answers at the door at most this old", ASSUMED)
     # controlled drug
     balance_tolerance: float = number(0.5, "mg", 0, 1, "drawn = given + wasted within", ASSUMED)
     # jurisdiction: 0 US label, 1 EU/UK label (28 mg start from 65 years)
