@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from regrow.safety.finding import Finding, Say, amber, judge, red, rule
+from regrow.safety.finding import Clearance, Finding, Say, amber, judge, red, rule
 from regrow.safety.settings import Settings
 
 H_BP = "H-03 harm by a rise of blood pressure"
@@ -250,7 +250,7 @@ def failing(f: LiveFacts, s: Settings) -> Iterator[Say]:
     if len(low) >= 2:
         names = {"spo2": "SpO2 {:g} %", "rr": "{:g} breaths/min", "moaas": "MOAA/S {:g}"}
         seen = ", ".join(names[name].format(value) for name, value in low.items())
-        yield red(f"{seen} together: pause the drug, stimulate, oxygen, call the prescriber.", **low)
+        yield red(f"{seen} together: pause the drug, stimulate, oxygen, call the prescriber.", Clearance.FREE, **low)
 
 
 @rule("R-VT-01", "live", "Vitals due", hazard=H_WATCH, source="Dothan clinic 'every 10-15 minutes' (read)")
