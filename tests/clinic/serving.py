@@ -114,9 +114,9 @@ class Clinic:
     def person(self, username: str) -> Person:
         return Person(self.base, self.seeded["cookies"][username])
 
-    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """A `regrow` command on this clinic's folder."""
-        command = [sys.executable, "-m", "regrow", *words, "--data", str(self.folder)]
+    def command(self, *words: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """A `regrow` command on this clinic's folder, or on another one."""
+        command = [sys.executable, "-m", "regrow", *words, "--data", str(folder or self.folder)]
         return subprocess.run(command, capture_output=True, text=True, env=self.env, timeout=600)
 
 
@@ -228,7 +228,7 @@ def spawn(port: int) -> None:
                     regrow.clinic.asgi.application,
                     host="127.0.0.1",
                     port=port,
-                    log_level="warning",
+                    log_config=None,
                     access_log=False,
                     lifespan="off",
                 )

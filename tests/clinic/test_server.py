@@ -192,6 +192,22 @@ def test_a_backup_is_checked_restored_and_refused_when_it_was_changed(server, tm
     assert not (tmp_path / "other" / "clinic.sqlite3").exists()
 
 
+def test_a_demo_folder_takes_no_real_people_from_a_backup(server, tmp_path):
+    import sqlite3
+
+    copy, folder = tmp_path / "copy", tmp_path / "demo"
+    assert run("backup", str(copy), "--data", str(server.folder)).returncode == 0
+    base = sqlite3.connect(copy)
+    base.execute("UPDATE clinic_patient SET demo = 0")
+    base.commit()
+    base.close()
+    folder.mkdir()
+    (folder / "clinic.toml").write_text("demo = true\n")
+    refused = run("restore", str(copy), "--data", str(folder))
+    assert (refused.returncode, refused.stderr[:20]) == (2, "regrow: NOT-A-DEMO: ")
+    assert [p.name for p in folder.iterdir()] == ["clinic.toml"]
+
+
 def test_the_demo_refuses_a_folder_that_is_no_demo_and_the_clinic_refuses_a_demo(server, tmp_path):
     (tmp_path / "clinic.toml").write_text('name = "Real"\n')
     refused = run("serve", "--demo", "--data", str(tmp_path))

@@ -93,7 +93,7 @@ def serve(
         "regrow.clinic.asgi:application",
         host=host,
         port=port,
-        log_level="warning",
+        log_config=None,  # Django's settings have set the logs up
         access_log=False,
         lifespan="off",
         ssl_certfile=str(cert) if cert else None,
@@ -209,6 +209,25 @@ def _faults_of(file: Path) -> list[str]:
     return [line for line in done.stdout.splitlines() if line.startswith("fault")] or [done.stderr.strip()[-300:]]
 
 
+def _is_demo(data: Path) -> bool:
+    from regrow.clinic.config import read_config
+
+    return data.exists() and read_config(data).demo
+
+
+def _real_people(file: Path) -> int:
+    """How many people in a backup were not invented for a demo."""
+    import sqlite3
+
+    base = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
+    try:
+        return base.execute("SELECT COUNT(*) FROM clinic_patient WHERE NOT demo").fetchone()[0]
+    except sqlite3.DatabaseError as problem:
+        raise Refusal("BACKUP-BAD", f"file: {file} is no backup of a clinic ({problem}).", field="file") from problem
+    finally:
+        base.close()
+
+
 def restore(file: Path, data: Data) -> None:
     """Put a backup into a new data folder, after its hash chain was checked; never over a clinic that is there."""
     if not file.is_file():
@@ -217,6 +236,13 @@ def restore(file: Path, data: Data) -> None:
     if target.exists():
         raise Refusal(
             "FILE-EXISTS", f"data: {data} already holds a clinic; give a new folder.", field="data", value=str(data)
+        )
+    if _is_demo(data) and _real_people(file):
+        raise Refusal(
+            "NOT-A-DEMO",
+            f"data: {data} is a demo and {file} holds {_real_people(file)} real people; give --data another folder.",
+            field="data",
+            value=str(data),
         )
     faults = _faults_of(file)
     if faults:

@@ -26,6 +26,7 @@ INSTALLED_APPS = [
     "regrow.clinic",
 ]
 MIDDLEWARE = [
+    "regrow.clinic.logs.requests",
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "regrow.clinic.middleware.headers",
@@ -106,12 +107,12 @@ X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
 
-# Structured logs without patient data: method, route name, status, time; never a body, a query or a name.
+# Every logger of the process writes through logs.Lines: no message of an exception, no argument, no query.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "formatters": {"lines": {"()": "regrow.clinic.logs.Lines"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
-    "loggers": {"regrow": {"level": "INFO"}, "django.request": {"level": "CRITICAL"}},
+    "loggers": {"regrow": {"level": "INFO"}, "django.request": {"level": "CRITICAL"}, "django": {"handlers": []}},
 }
