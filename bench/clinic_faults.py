@@ -16,14 +16,15 @@ from clinic.postgresql import postgresql
 from clinic.serving import Clinic
 
 HERE = Path(__file__).resolve().parent.parent
-AWAY_SECONDS = 120
+AWAY_SECONDS, CHAIRS = 120, 20
 
 
 def faults(database: str, kills: int, entries: int, seed: int) -> dict[str, object]:
     """One database's row: what was acknowledged and stored, and whether they are the same."""
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        clinic = Clinic(Path(folder) / "data", database=postgresql().new_database() if database == "postgresql" else "")
+        url = postgresql().new_database() if database == "postgresql" else ""
+        clinic = Clinic(Path(folder) / "data", chairs=CHAIRS, database=url)
         found = storm.run(clinic, kills, entries, seed)
         clinic.close()
     lost = found.acknowledged - found.stored

@@ -7,6 +7,7 @@ with -9. The one thing to know: this file runs in processes of its own, so that 
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shutil
@@ -224,6 +225,7 @@ def spawn(port: int) -> None:
             child = os.fork()
             if child == 0:
                 sys.stdin.close()
+                ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # it dies with its parent
                 uvicorn.run(
                     regrow.clinic.asgi.application,
                     host="127.0.0.1",

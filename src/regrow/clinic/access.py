@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404
 
 from regrow.clinic import chain
@@ -49,6 +49,12 @@ def staff_of(user: Any) -> Staff | None:
     return Staff.objects.filter(user=user, active=True).first()
 
 
+def _number(said: Any) -> int:
+    """A row's number as an address or a form says it; 0, which no row has, for anything else."""
+    text = str(said)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
 def sites(staff: Staff) -> QuerySet[Site]:
     return staff.sites.order_by("id")
 
@@ -61,11 +67,11 @@ def _one(rows: QuerySet[Any], **which: Any) -> Any:
 
 
 def site(staff: Staff, pk: Any) -> Site:
-    return _one(sites(staff), pk=pk if str(pk).isdigit() else 0)
+    return _one(sites(staff), pk=_number(pk))
 
 
 def chair(staff: Staff, pk: Any) -> Chair:
-    return _one(Chair.objects.filter(site__in=sites(staff)), pk=pk if str(pk).isdigit() else 0)
+    return _one(Chair.objects.filter(site__in=sites(staff)), pk=_number(pk))
 
 
 def chairs(staff: Staff) -> QuerySet[Chair]:
@@ -195,7 +201,7 @@ def colleagues(staff: Staff, role: str | None = None) -> QuerySet[Staff]:
 
 
 def staff_member(staff: Staff, pk: Any) -> Staff:
-    return _one(colleagues(staff), pk=pk if str(pk).isdigit() else 0)
+    return _one(colleagues(staff), pk=_number(pk))
 
 
 def settings_now() -> Settings:
@@ -209,6 +215,9 @@ def setting_changes() -> QuerySet[SettingChange]:
 
 
 def log_rows(staff: Staff, patient_key: str = "") -> QuerySet[LogRow]:
+    """The log of the person's sites: what was done with their patients, and what their staff did besides."""
     require(staff, "log.read")
-    rows = LogRow.objects.order_by("-id")
+    people = Staff.objects.filter(sites__in=sites(staff)).values("user__username")
+    own = Q(patient__in=Patient.objects.filter(site__in=sites(staff)).values("key")) | Q(patient="", actor__in=people)
+    rows = LogRow.objects.filter(own).order_by("-id")
     return rows.filter(patient=patient_key) if patient_key else rows

@@ -171,8 +171,8 @@ async def stream(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
         return HttpResponse(status=403)
     mine = await sync_to_async(lambda: list(access.sites(staff).values_list("pk", flat=True)))()
     wanted = request.GET.get("site", "")
-    site_id = int(wanted) if wanted.isdigit() else (mine[0] if mine else 0)
-    if site_id not in mine:
+    site_id = next((pk for pk in mine if wanted in ("", str(pk))), None)
+    if site_id is None:
         return HttpResponse(status=404)
     response = StreamingHttpResponse(_events(site_id, staff.user_id), content_type="text/event-stream")
     response["Cache-Control"] = "no-store"

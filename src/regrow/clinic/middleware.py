@@ -12,7 +12,7 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template.loaders.filesystem import Loader
 
@@ -21,7 +21,11 @@ CSP = (
     "frame-ancestors 'none'"
 )
 # Open to anyone: signing in, being told that the server lives, and files that hold no data.
-OPEN = ("/accounts/", "/enter/", "/health", "/static/", "/sw.js")
+SIGN_IN = ("/accounts/login/", "/accounts/2fa/authenticate/")
+OPEN = (*SIGN_IN, "/enter/", "/health", "/static/", "/sw.js")
+# One's own account. What else allauth offers (signing up, e-mail, resetting by e-mail) does not exist here.
+OWN = ("/accounts/logout/", "/accounts/reauthenticate/", "/accounts/password/change/", "/accounts/2fa/")
+WHILE_LOCKED = ("/unlock", "/sign-out", "/accounts/logout/", "/accounts/reauthenticate/")
 UNLOCK, LAST = "/unlock", "last_active"
 NOT_ACTIVITY = ("/board/stream", "/board/beat", "/health", "/sw.js")
 
@@ -64,7 +68,10 @@ def staff_only(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequ
             return get_response(request)
         staff = access.staff_of(request.user)
         request.staff = staff  # type: ignore[attr-defined]
-        if request.path.startswith(OPEN) and not request.path.startswith("/accounts/signup"):
+        own = request.path.startswith(OWN)
+        if request.path.startswith("/accounts/") and not own and request.path not in SIGN_IN:
+            raise Http404
+        if request.path.startswith(OPEN):
             return get_response(request)
         if staff is None:
             if request.user.is_authenticated:
@@ -72,12 +79,12 @@ def staff_only(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequ
 
                 logout(request)
             return _to_sign_in(request)
-        if settings.CLINIC.require_mfa and not settings.CLINIC.demo:
+        if settings.CLINIC.require_mfa and not settings.CLINIC.demo and not own:
             from allauth.mfa.utils import is_mfa_enabled
 
             if not is_mfa_enabled(request.user):
                 return redirect("mfa_activate_totp")
-        if locked(request) and request.method not in ("GET", "HEAD") and request.path not in (UNLOCK, "/sign-out"):
+        if locked(request) and request.method not in ("GET", "HEAD") and request.path not in WHILE_LOCKED:
             return _locked(request)
         automatic = request.path in NOT_ACTIVITY or (request.method == "GET" and "X-Automatic" in request.headers)
         if not automatic and not locked(request):

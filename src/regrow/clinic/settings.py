@@ -27,9 +27,9 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "regrow.clinic.logs.requests",
+    "regrow.clinic.middleware.headers",
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
-    "regrow.clinic.middleware.headers",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -214,7 +214,9 @@ def _several(field: str, value: object, known: tuple[str, ...]) -> list[str]:
 
 
 def _unknown(kind: str, sent: Mapping[str, Any], known: Any) -> None:
-    for name in sent:
+    for name, value in sent.items():
+        if any(ord(c) == 0 or 0xD800 <= ord(c) < 0xE000 for c in str(value)):
+            raise Refusal("ENTRY-TEXT", f"{kind}: {name} holds a character that is no text; type it anew.", field=name)
         if name not in known:
             raise Refusal("ENTRY-FIELD", f"{kind}: field {name!r} is not known.", field=str(name))
 

@@ -8,12 +8,15 @@ from functools import wraps
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.shortcuts import render
 from django.utils import timezone
 
 from regrow.clinic.actions import Act
+from regrow.clinic.middleware import refused, wants_json
 from regrow.clinic.models import Staff
 from regrow.clinic.roles import may
+from regrow.refusal import Refusal
 
 
 def who(request: HttpRequest) -> Staff:
@@ -40,11 +43,23 @@ def allow(read: str, write: str | None = None, methods: tuple[str, ...] = ("GET"
             needed = read if request.method in ("GET", "HEAD") else write or read
             if not may(who(request).role, needed):
                 raise PermissionDenied(f"{who(request).role} may not {needed}")
-            return view(request, *args, **named)
+            try:
+                return view(request, *args, **named)
+            except Refusal as refusal:  # of a view that has no form to show it beside
+                return refusal_page(request, refusal)
 
         return run
 
     return put
+
+
+def refusal_page(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    """A refusal on a page of its own, or as JSON, at the status 422."""
+    if wants_json(request):
+        said = {"code": refusal.code, "sentence": refusal.sentence, "field": refusal.field}
+        return refused(JsonResponse(said, status=422), refusal.code)
+    page = {"title": refusal.code, "sentence": refusal.sentence}
+    return refused(render(request, "clinic/message.html", page, status=422), refusal.code)
 
 
 def writes(permission: str) -> Callable[[Any], Any]:

@@ -18,7 +18,7 @@ from django.shortcuts import redirect, render
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from regrow import __version__
 from regrow.clinic.actions import Act
@@ -42,12 +42,12 @@ TABLET_FILES = (
 )
 
 
-@require_GET
+@require_safe
 def start(request: HttpRequest) -> HttpResponse:
     return redirect(HOME.get(who(request).role, "board"))
 
 
-@require_GET
+@require_safe
 def health(request: HttpRequest) -> HttpResponse:
     """200 while the server and its database answer; says nothing else to a stranger."""
     with connection.cursor() as cursor:
@@ -55,7 +55,7 @@ def health(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": "ok", "version": __version__})
 
 
-@require_GET
+@require_safe
 def enter(request: HttpRequest, token: str) -> HttpResponse:
     """Signs a person in by a one-time link, under a new session id."""
     user = staff_actions.use_link(token, timezone.now())
@@ -75,6 +75,7 @@ def enter(request: HttpRequest, token: str) -> HttpResponse:
     return redirect("home")
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 def unlock_page(request: HttpRequest) -> HttpResponse:
     """Unlocks writing with one's PIN or password; five wrong tries lock it for five minutes."""
     staff = who(request)
@@ -105,6 +106,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     return redirect("account_login")
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 def pin(request: HttpRequest) -> HttpResponse:
     """Sets one's own PIN."""
     problem = None
@@ -117,7 +119,7 @@ def pin(request: HttpRequest) -> HttpResponse:
     return render(request, "clinic/pin.html", {"problem": problem}, status=422 if problem else 200)
 
 
-@require_GET
+@require_safe
 def service_worker(request: HttpRequest) -> HttpResponse:
     """The service worker, served from the root so that it may answer for every page."""
     return HttpResponse(_service_worker(), content_type="text/javascript")
