@@ -12,17 +12,18 @@ from functools import lru_cache
 
 import numpy as np
 
-from regrow.engine.grid import Grid
+from regrow.engine.grid import Grid, Places
 from regrow.engine.model import Model
 from regrow.engine.sections import Layout, Printer, Sections
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What makes a kernel: outputs, items solved (places in the program), states with infusions, states that stay
-    zero throughout (depots that nobody uses), sweeps of a feedback loop."""
+    """What makes a kernel: outputs, sums of outputs whose peaks are wanted, items solved (places in the program),
+    states with infusions, states that stay zero throughout (depots that nobody uses), sweeps of a feedback loop."""
 
     outputs: tuple[str, ...]
+    peaks: tuple[tuple[str, ...], ...]
     needed: tuple[int, ...]
     infused: tuple[str, ...]
     idle: tuple[str, ...]
@@ -31,7 +32,10 @@ class Shape:
 
 @dataclass(frozen=True)
 class Call:
-    """All arrays of one run of a kernel: rows by slot, columns by person. `state` is moved on."""
+    """All arrays of one run of a kernel: rows by slot, columns by person. `state` is moved on.
+
+    `marks` are the times of all windows in one row, `window` (marks) the one that each belongs to, of `windows`.
+    """
 
     const: np.ndarray
     state: np.ndarray
@@ -40,15 +44,27 @@ class Call:
     keep: np.ndarray
     add: np.ndarray
     grid: Grid
-    first_out: np.ndarray
+    outs: Places
+    marks: Places
+    window: np.ndarray
+    windows: int
+
+    def spans(self) -> np.ndarray:
+        """The spans of outputs, then those of marks: the places in it are `outs.span` and `mark_span`."""
+        return np.concatenate([self.outs.spans, self.marks.spans])
+
+    @property
+    def mark_span(self) -> np.ndarray:
+        return self.marks.span + len(self.outs.spans)
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """`layout` says which row holds what; `run` moves the state on and gives the outputs (outputs, n, times)."""
+    """`layout` says which row holds what; `run` moves the state on and gives the outputs (outputs, n, times) and the
+    largest values (peaks, n, windows), minus infinity where a window had no time here."""
 
     layout: Layout
-    run: Callable[[Call], np.ndarray]
+    run: Callable[[Call], tuple[np.ndarray, np.ndarray]]
 
 
 def write(model: Model, shape: Shape, printer: Printer) -> Layout:
@@ -56,12 +72,19 @@ def write(model: Model, shape: Shape, printer: Printer) -> Layout:
     return Sections(
         model.program,
         shape.outputs,
+        shape.peaks,
         shape.needed,
         frozenset(shape.infused),
         frozenset(shape.idle),
         shape.sweeps,
         printer,
     ).write()
+
+
+def precise_slots(model: Model, shape: Shape) -> int:
+    """How many rows of the state the exact blocks of a shape take: two for each of their states."""
+    items = [model.program.items[k] for k in shape.needed]
+    return sum(2 * len(item["states"]) for item in items if item["kind"] == "exact")
 
 
 @lru_cache(maxsize=32)
@@ -73,21 +96,19 @@ def numpy_kernel(model: Model, shape: Shape) -> Kernel:
     layout = write(model, shape, printer)
     function = load(printer.source())
 
-    def run(call: Call) -> np.ndarray:
-        grid = call.grid
-        out = np.empty((len(grid.step), len(shape.outputs), call.state.shape[1]))
-        table = np.empty((len(grid.lengths), 3 * len(layout.table), call.state.shape[1]))
+    def run(call: Call) -> tuple[np.ndarray, np.ndarray]:
+        grid, outs, marks, n = call.grid, call.outs, call.marks, call.state.shape[1]
+        spans = call.spans()
+        out = np.empty((len(outs.time), len(shape.outputs), n))
+        peak = np.full((call.windows, len(shape.peaks), n), -np.inf)
+        table = np.empty((len(grid.lengths), 3 * len(layout.table), n))
+        span_table = np.empty((len(spans), len(layout.spans), n))
         with np.errstate(all="ignore"):
             function(
-                call.const, call.state, table, out, call.keep, call.add, call.slot_of, grid.lengths, grid.h,
-                grid.kind, grid.time, call.first_action, call.first_out, *spans(grid), *grid.basis,
+                call.const, call.state, table, span_table, out, peak, call.keep, call.add, call.slot_of, grid.lengths,
+                grid.h, grid.kind, grid.time, call.first_action, spans, outs.first, outs.time, outs.span, *outs.basis,
+                marks.first, marks.time, call.mark_span, *marks.basis, call.window,
             )  # fmt: skip
-        return np.moveaxis(out, 0, 2)
+        return np.moveaxis(out, 0, 2), np.moveaxis(peak, 0, 2)
 
     return Kernel(layout, run)
-
-
-def spans(grid: Grid) -> tuple[np.ndarray, np.ndarray]:
-    """Clock time of each output and the time since the start of its step."""
-    span = grid.theta * grid.h[grid.step]
-    return grid.time[grid.step] + span, span

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from regrow.engine import cache
-from regrow.engine.kernel import Call, Kernel, Shape, spans, write
+from regrow.engine.kernel import Call, Kernel, Shape, precise_slots, write
 from regrow.engine.model import Model
 from regrow.engine.sections import Layout
 
@@ -23,36 +23,39 @@ _KEPT: list[Any] = []  # loaded code lives as long as the process
 
 
 @lru_cache(maxsize=64)
-def machine_kernel(model: Model, shape: Shape, lanes: int) -> Kernel:
-    """The compiled kernel, from the cache where this processor compiled it before."""
+def machine_kernel(model: Model, shape: Shape, lanes: int, *, mixed: bool = False) -> Kernel:
+    """The compiled kernel, from the cache where this processor compiled it before; `mixed`: see `llvm_printer`."""
     import llvmlite
     import llvmlite.binding as llvm
 
     _start()
     cpu, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
-    name = f"kernel-{cache.key('llvm', model.key, shape, lanes, llvmlite.__version__, cpu, features)}.o"
+    name = f"kernel-{cache.key('llvm', model.key, shape, lanes, mixed, llvmlite.__version__, cpu, features)}.o"
     target = llvm.Target.from_default_triple().create_target_machine(cpu=cpu, features=features, opt=2, jit=True)
     kept = _split(cache.load(name))
     if kept is None:
         from regrow.engine.llvm_printer import LlvmPrinter
 
-        printer = LlvmPrinter(lanes)
+        printer = LlvmPrinter(lanes, mixed=mixed, precise_slots=precise_slots(model, shape))
         layout = write(model, shape, printer)
         module = llvm.parse_assembly(printer.text())
         module.verify()
         code = target.emit_object(module)
-        head = json.dumps([[list(item) for item in rows.items()] for rows in (layout.const, layout.slot, layout.table)])
+        rows = [
+            [list(item) for item in rows.items()] for rows in (layout.const, layout.slot, layout.table, layout.spans)
+        ]
+        head = json.dumps([rows, layout.precise_slots, layout.precise_const])
         cache.store(name, head.encode() + b"\n" + code)
     else:
         rows, code = kept
-        layout = Layout(shape.outputs, shape.needed, *rows)
+        layout = Layout(shape.outputs, shape.peaks, shape.needed, *rows)
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     _KEPT.append(engine)
     address = engine.get_function_address("kernel")
-    function = ctypes.CFUNCTYPE(None, *([ctypes.c_void_p] * 19), *([ctypes.c_int64] * 10))(address)
-    return Kernel(layout, _runner(function, layout, lanes))
+    function = ctypes.CFUNCTYPE(None, *([ctypes.c_void_p] * 30), *([ctypes.c_int64] * 14))(address)
+    return Kernel(layout, _runner(function, layout, lanes, mixed))
 
 
 @lru_cache(maxsize=1)
@@ -63,47 +66,80 @@ def _start() -> None:
     llvm.initialize_native_asmprinter()
 
 
-def _split(content: bytes | None) -> tuple[list[dict[tuple, int]], bytes] | None:
+def _split(content: bytes | None) -> tuple[list[Any], bytes] | None:
     if content is None:
         return None
     head, _, code = content.partition(b"\n")
     try:
-        parts = json.loads(head)
+        rows, *precise = json.loads(head)
     except ValueError:
         return None
-    return [{tuple(key): row for key, row in part} for part in parts], code
+    return [*({tuple(key): row for key, row in part} for part in rows), *precise], code
 
 
-def _runner(function: Any, layout: Layout, lanes: int) -> Any:
-    def run(call: Call) -> np.ndarray:
-        grid = call.grid
-        n = call.state.shape[1]
-        state = _blocks(call.state, lanes)
+def _runner(function: Any, layout: Layout, lanes: int, mixed: bool) -> Any:
+    soft = np.float32 if mixed else np.float64
+    double_const, double_state = (
+        (
+            np.isin(np.arange(len(layout.const)), layout.precise_const),
+            np.arange(len(layout.slot)) < layout.precise_slots,
+        )
+        if mixed
+        else (None, None)
+    )
+
+    def run(call: Call) -> tuple[np.ndarray, np.ndarray]:
+        grid, outs, marks, n = call.grid, call.outs, call.marks, call.state.shape[1]
+        spans = call.spans()
+        state = _blocks(call.state, lanes, double_state)
         blocks = len(state)
-        n_table = 3 * len(layout.table)
-        times, outputs = len(grid.step), len(layout.outputs)
-        out = np.empty((blocks, times, outputs, lanes))
+        n_table, n_spans = 3 * len(layout.table), len(layout.spans)
+        times, outputs, peaks = len(outs.time), len(layout.outputs), len(layout.peaks)
+        out = np.empty((blocks, times, outputs, lanes), soft)
+        peak = np.full((blocks, call.windows, peaks, lanes), -np.inf, soft)
         table = np.empty((max(1, len(grid.lengths) * n_table), lanes))
+        span_table = np.empty((max(1, len(spans) * n_spans), lanes))
         arrays = [
-            _blocks(call.const, lanes), state, table, out, _blocks(call.keep, lanes), _blocks(call.add, lanes),
-            call.slot_of, grid.lengths, grid.h, grid.kind, grid.time, call.first_action, call.first_out, *spans(grid),
-            *grid.basis,
+            _blocks(call.const, lanes, double_const), state, table, span_table, out, peak, _blocks(call.keep, lanes),
+            _blocks(call.add, lanes), call.slot_of, grid.lengths, grid.h, grid.kind, grid.time, call.first_action,
+            spans, outs.first, outs.time, outs.span, *outs.basis, marks.first, marks.time, call.mark_span,
+            *marks.basis, call.window,
         ]  # fmt: skip
-        arrays = [np.ascontiguousarray(a, dtype=np.int64 if a.dtype.kind == "i" else np.float64) for a in arrays]
+        arrays = [np.ascontiguousarray(a) for a in arrays]
         function(
-            *(a.ctypes.data for a in arrays), len(grid.lengths), len(grid.h), len(call.const), len(call.state), n_table,
-            outputs, len(call.keep), times * outputs, 0, blocks,
+            *(a.ctypes.data for a in arrays), len(grid.lengths), len(grid.h), len(spans), len(call.const),
+            len(call.state), n_table, n_spans, outputs, peaks, len(call.keep), times * outputs, call.windows * peaks,
+            0, blocks,
         )  # fmt: skip
-        call.state[:] = np.moveaxis(state, 1, 0).reshape(len(call.state), blocks * lanes)[:, :n]
-        return out.transpose(2, 0, 3, 1).reshape(outputs, blocks * lanes, times)[:, :n]
+        call.state[:] = _rows(state, double_state)[:, :n]
+        return (
+            out.transpose(2, 0, 3, 1).reshape(outputs, blocks * lanes, times)[:, :n],
+            peak.transpose(2, 0, 3, 1).reshape(peaks, blocks * lanes, call.windows)[:, :n],
+        )
 
     return run
 
 
-def _blocks(rows: np.ndarray, lanes: int) -> np.ndarray:
-    """Rows (rows, n) as (blocks, rows, lanes); the last block is filled up with the last person."""
+def _blocks(rows: np.ndarray, lanes: int, double: np.ndarray | None = None) -> np.ndarray:
+    """Rows (rows, n) as (blocks, rows, lanes); the last block is filled up with the last person.
+
+    `double` (rows,) says which rows stay double; the others become single, in the first half of their place.
+    """
     count, n = rows.shape
     missing = -n % lanes
     if missing:
         rows = np.concatenate([rows, np.repeat(rows[:, -1:], missing, axis=1)], axis=1)
-    return np.ascontiguousarray(np.moveaxis(rows.reshape(count, (n + missing) // lanes, lanes), 1, 0))
+    out = np.ascontiguousarray(np.moveaxis(rows.reshape(count, (n + missing) // lanes, lanes), 1, 0))
+    if double is not None:
+        single = ~double
+        out.view(np.float32)[:, single, :lanes] = out[:, single].astype(np.float32)
+    return out
+
+
+def _rows(blocks: np.ndarray, double: np.ndarray | None) -> np.ndarray:
+    """The rows (rows, people) of blocks."""
+    count, lanes = blocks.shape[1:]
+    if double is not None:
+        single = ~double
+        blocks[:, single] = blocks.view(np.float32)[:, single, :lanes].astype(float)
+    return np.moveaxis(blocks, 1, 0).reshape(count, len(blocks) * lanes)

@@ -30,11 +30,15 @@ _LOOPS = {
     "lengths": "range(len(lengths))",
     "steps": "range(len(h))",
     "actions": "range(first_action[{0}], first_action[{0} + 1])",
+    "spans": "range(len(spans))",
     "outs": "range(first_out[{0}], first_out[{0} + 1])",
+    "marks": "range(first_mark[{0}], first_mark[{0} + 1])",
 }
 _ARGUMENTS = (
-    "const", "state", "table", "out", "keep", "add", "slot_of", "lengths", "h", "kind", "time", "first_action",
-    "first_out", "out_time", "out_span", "basis0", "basis1", "basis2", "basis3",
+    "const", "state", "table", "span_table", "out", "peak", "keep", "add", "slot_of", "lengths", "h", "kind", "time",
+    "first_action", "spans", "first_out", "out_time", "out_span", "out_basis0", "out_basis1", "out_basis2",
+    "out_basis3", "first_mark", "mark_time", "mark_span", "mark_basis0", "mark_basis1", "mark_basis2", "mark_basis3",
+    "mark_window",
 )  # fmt: skip
 
 
@@ -61,15 +65,23 @@ class NumpyPrinter:
     def scalar(self, array: str, index: Any) -> Term:
         return Term(f"{array}[{index}]", False)
 
-    def load(self, array: str, slot: int, index: Any = None, *, wide: bool = False) -> Term:
+    def load(
+        self, array: str, slot: int, index: Any = None, *, wide: bool = False, precise: bool = False
+    ) -> Term:  # everything is precise here
         place = "" if index is None else f"{index.text if isinstance(index, Term) else index}, "
         rows = f"{3 * slot}:{3 * slot + 3}" if wide else f"{slot}"
         return self._name(f"{array}[{place}{rows}]", wide)
 
-    def store(self, array: str, slot: int, value: Term, index: Any = None, *, wide: bool = False) -> None:
+    def store(
+        self, array: str, slot: int, value: Term, index: Any = None, *, wide: bool = False, precise: bool = False
+    ) -> None:
         place = "" if index is None else f"{index}, "
         rows = f"{3 * slot}:{3 * slot + 3}" if wide else f"{slot}"
         self._write(f"{array}[{place}{rows}] = {value.text}")
+
+    def raise_to(self, array: str, slot: int, value: Term, index: Any) -> None:
+        place = f"{array}[{index.text}, {slot}]"
+        self._write(f"{place} = maximum({place}, {value.text})")
 
     def op(self, kind: str, *arguments: Term) -> Term:
         return self._name(_WORDS[kind].format(*(a.text for a in arguments)), any(a.wide for a in arguments))

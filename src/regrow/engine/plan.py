@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from regrow.engine.events import Bolus, Change, Event, Infusion, Jump
-from regrow.engine.grid import Grid, Pace, build
+from regrow.engine.grid import Grid, Pace, Places, build
 from regrow.engine.lower import Program
 from regrow.engine.modes import Modes, decompose
 from regrow.engine.sections import Layout
@@ -101,10 +101,30 @@ def breaks(epoch: Epoch) -> list[float]:
     return sorted(out)
 
 
-def grid_of(epoch: Epoch, times: np.ndarray, pace: Pace) -> tuple[Grid, np.ndarray]:
-    """The grid of an epoch and which of `times` fall into it."""
-    inside = (times >= epoch.begin) & ((times <= epoch.end) if epoch.last else (times < epoch.end))
-    return build(breaks(epoch), epoch.end, times[inside], pace), inside
+@dataclass(frozen=True)
+class Clock:
+    """The steps of an epoch, which of the times asked for fall into it, and the times of windows, in order."""
+
+    grid: Grid
+    inside: np.ndarray
+    outs: Places
+    marks: Places
+    window: np.ndarray
+
+
+def clock(epoch: Epoch, times: np.ndarray, windows: Sequence[np.ndarray], pace: Pace) -> Clock:
+    """The clock of an epoch for output `times` and the times of each window."""
+
+    def within(t: np.ndarray) -> np.ndarray:
+        return (t >= epoch.begin) & ((t <= epoch.end) if epoch.last else (t < epoch.end))
+
+    grid = build(breaks(epoch), epoch.end, pace)
+    marks = np.concatenate([np.empty(0), *windows])
+    window = np.repeat(np.arange(len(windows)), [len(w) for w in windows]).astype(np.int64)
+    order = np.argsort(marks, kind="stable")
+    order = order[within(marks[order])]
+    inside = within(times)
+    return Clock(grid, inside, grid.places(times[inside]), grid.places(marks[order]), window[order])
 
 
 @dataclass(frozen=True)
@@ -141,6 +161,8 @@ class Blocks:
             match key:
                 case ("expr", e):
                     out[row] = self.evaluate(e)
+                case ("over", e):
+                    out[row] = 1.0 / self.evaluate(e)
                 case ("pole", k, i):
                     out[row] = self.modes[k].poles[i]
                 case ("right", k, s, i):

@@ -1,8 +1,8 @@
 """Solve a model over people: check what came in, run the kernel epoch by epoch, measure the error.
 
-The one thing to know: every run solves a sample of its people again on the fine grid, and `Solution.error` is what
-that showed. Above the target the whole run is done again on the fine grid, and a notice says so; nothing is
-returned with an unknown error.
+The one thing to know: every run solves a sample of its people again on a finer grid in double precision, and
+`Solution.error` is what that showed. Above the target the whole run is done again, finer and in double precision, and a
+notice says so; nothing is returned with an unknown error.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 
 from regrow.engine import plan
 from regrow.engine.events import Change, Event, Infusion, check, per_person
-from regrow.engine.grid import FINE, STANDARD, Grid, Pace
+from regrow.engine.grid import FINE, STANDARD, Pace
 from regrow.engine.kernel import Call, Kernel, Shape, numpy_kernel
 from regrow.engine.sections import needed_items
 from regrow.refusal import Refusal
@@ -26,8 +26,9 @@ from regrow.refusal import Refusal
 if TYPE_CHECKING:
     from regrow.engine.model import Model
 
-#: largest difference from the fine grid, as a share of an output's largest value, that a run may show
+#: largest difference from a finer grid, as a share of an output's largest value, that a run may show
 TARGET = 1e-4
+ACCURACIES = {"standard": STANDARD, "fine": FINE}
 _SHARE, _FEWEST, _MOST = 0.03, 4, 256  # of the people, how many are solved again
 _PEOPLE_AT_ONCE = 1024  # so that the arrays of a run stay in the processor's cache
 
@@ -36,13 +37,14 @@ _PEOPLE_AT_ONCE = 1024  # so that the arrays of a run stay in the processor's ca
 class Solution:
     """What a run gives.
 
-    `values` (outputs, n, times); `end` (states, n) at the last time, after its events, for `start` of a later run;
-    `error` by output: the largest difference from the fine grid seen in a sample, relative to the output's largest
-    value; `notices` say what was done differently from what was asked.
+    `values` (outputs, n, times); `peaks` (peaks, n, windows); `end` (states, n) at the last time, after its events, for
+    `start` of a later run; `error` by output: the largest difference from a finer grid seen in a sample, relative to
+    the output's largest value; `notices` say what was done differently from what was asked.
     """
 
     values: np.ndarray
     end: np.ndarray
+    peaks: np.ndarray = field(default_factory=lambda: np.empty((0, 0, 0)))
     error: dict[str, float] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
 
@@ -54,12 +56,16 @@ class _Task:
     events: tuple[Event, ...]
     times: np.ndarray
     outputs: tuple[str, ...]
+    peaks: tuple[tuple[str, ...], ...]
+    windows: tuple[np.ndarray, ...]
     n: int
     start: np.ndarray | None
     start_time: float
     whole: bool
     printer: str
-    lanes: int  # of the whole run: its samples use the same machine code
+    lanes: int
+    mixed: bool
+    threads: int
 
     def some(self, who: np.ndarray | slice) -> _Task:
         """The same task for some of the people."""
@@ -89,58 +95,105 @@ def solve(
     outputs: Sequence[str],
     *,
     n: int = 1,
+    peaks: Sequence[Sequence[str]] = (),
+    windows: Sequence[np.ndarray | Sequence[float]] = (),
     start: np.ndarray | None = None,
     start_time: float = 0.0,
-    accuracy: str = "standard",
+    accuracy: str = "fine",
+    precision: str = "double",
+    target: float | Mapping[str, float] = TARGET,
     whole: bool = True,
     printer: str = "llvm",
+    threads: int = 0,
 ) -> Solution:
     """The outputs of `n` people at `times` (h, ascending, from `start_time`), shape (outputs, n, times).
 
-    `parameters`: one number for all or an array (n,) each. `start`: states (states, n) to go on from instead of the
-    initial values; then give only events from `start_time` on, except infusions still running and changes, which
-    hold on. `accuracy`: "standard", or "fine" for the fine grid throughout. `whole=False` leaves out states that
-    feed no output (their rows of `end` are NaN). `printer`: "llvm"
-    makes machine code, "numpy" runs the same kernel as NumPy source (slower; also used where LLVM is missing).
-    Raises Refusal for everything that cannot be used.
+    `parameters`: one number for all or an array (n,) each. `peaks`: sums of outputs, each a row of names, of which the
+    largest value over the times of each of the `windows` is wanted, without a course of values being kept. `start`:
+    states (states, n) to go on from instead of the initial values; then give only events from `start_time` on, except
+    infusions still running and changes, which hold on. `accuracy`: "fine" (every output within 1e-4) or "standard"
+    (a third of the steps, for large populations). `precision`: "double", or "mixed", where only linear blocks that
+    doses enter keep double numbers. `target`: the error above which the run is done again, for all outputs or by name
+    (1e-4 where a name is missing). `whole=False` leaves out states that feed no output (their rows of `end` are NaN).
+    `printer`: "llvm" makes machine code, "numpy" runs the same kernel as NumPy source (slower; also used where LLVM is
+    missing). `threads`: how many cores to use, 0 for all. Raises Refusal for everything that cannot be used.
     """
-    task = _checked(model, parameters, events, times, outputs, n, start, start_time, whole, printer)
-    if accuracy not in ("standard", "fine"):
+    task = _checked(
+        model, parameters, events, times, outputs, n, peaks, windows, start, start_time, whole, printer, precision,
+        threads,
+    )  # fmt: skip
+    if accuracy not in ACCURACIES:
         raise Refusal("ACCURACY", f"accuracy is '{accuracy}'; give standard or fine", field="accuracy", value=accuracy)
+    limits = _limits(target, task.outputs)
     if model.general is not None:
-        from regrow.engine.general import solve_general
-
-        values, end = solve_general(task)
-        notice = f"{model.general}; the general stiff solver was used"
-        return Solution(values, end, dict.fromkeys(outputs, 1e-7), (notice,))
+        return _generally(task, model.general)
     notices: list[str] = []
-    pace = STANDARD if accuracy == "standard" else FINE
-    values, end = _run(task, pace)
+    pace = ACCURACIES[accuracy]
+    values, highest, end = _run(task, pace)
     error = _error(task, values, pace)
-    if accuracy == "standard" and max(error.values(), default=0.0) > TARGET:
-        worst = max(error, key=lambda name: error[name])
-        notices.append(f"{worst} differed by {error[worst]:.1g} from the fine grid, so the fine grid was used for all")
-        pace = FINE
-        values, end = _run(task, pace)
-        error = _error(task, values, pace)
-    return Solution(values, end, error, tuple(notices))
+    over = {name: error[name] / limits[name] for name in error if error[name] > limits[name]}
+    if over:
+        worst = max(over, key=lambda name: over[name])
+        finer = FINE if accuracy == "standard" or task.mixed else pace.finer()
+        notices.append(
+            f"{worst} differed by {error[worst]:.1g} from a finer grid, above {limits[worst]:.1g}, so a finer grid was "
+            "used for all"
+        )
+        task = replace(task, mixed=False)
+        values, highest, end = _run(task, finer)
+        error = _error(task, values, finer)
+    return Solution(values, end, highest, error, tuple(notices))
 
 
-def _run(task: _Task, pace: Pace) -> tuple[np.ndarray, np.ndarray]:
-    """Values and end states, chunk by chunk of people, the chunks side by side on this machine's cores."""
-    values = np.empty((len(task.outputs), task.n, len(task.times)))
+def _limits(target: float | Mapping[str, float], outputs: Sequence[str]) -> dict[str, float]:
+    given = dict.fromkeys(outputs, target) if isinstance(target, int | float) else dict(target)
+    for name, limit in given.items():
+        if name not in outputs:
+            sentence = f"target names '{name}', which is not among the outputs; leave it out"
+            raise Refusal("TARGET", sentence, field="target", value=name)
+        if not limit > 0:
+            raise Refusal("TARGET", f"target is {limit} for {name}; give more than 0", field="target", value=limit)
+    return dict.fromkeys(outputs, TARGET) | given
+
+
+def _generally(task: _Task, why: str) -> Solution:
+    """The task solved by the general stiff solver."""
+    from regrow.engine.general import RELATIVE, solve_general
+
+    whole = replace(task, outputs=tuple(dict.fromkeys([*task.outputs, *(name for row in task.peaks for name in row)])))
+    clock = np.unique(np.concatenate([task.times, *task.windows]))
+    found, end = solve_general(replace(whole, times=clock))
+    row = {name: found[k] for k, name in enumerate(whole.outputs)}
+    values = np.array([row[name] for name in task.outputs])[:, :, np.searchsorted(clock, task.times)]
+    highest = np.full((len(task.peaks), task.n, len(task.windows)), -np.inf)
+    for k, names in enumerate(task.peaks):
+        total = np.sum([row[name] for name in names], axis=0)
+        for j, window in enumerate(task.windows):
+            if len(window):
+                highest[k, :, j] = np.max(total[:, np.searchsorted(clock, window)], axis=1)
+    return Solution(
+        values, end, highest, dict.fromkeys(task.outputs, 100 * RELATIVE),
+        (f"{why}; the general stiff solver was used",),
+    )  # fmt: skip
+
+
+def _run(task: _Task, pace: Pace) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values, peaks and end states, chunk by chunk of people, the chunks side by side on this machine's cores."""
+    kind = np.float32 if task.mixed else np.float64
+    values = np.empty((len(task.outputs), task.n, len(task.times)), kind)
+    highest = np.empty((len(task.peaks), task.n, len(task.windows)), kind)
     end = np.empty((len(task.model.states), task.n))
     shape = _shape(task, pace)
     kernel = _kernel(task, shape)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    size = min(_PEOPLE_AT_ONCE, max(16, -(-task.n // cores // 16) * 16))
+    cores = task.threads or _cores()
+    size = min(_PEOPLE_AT_ONCE, max(task.lanes, -(-task.n // cores // task.lanes) * task.lanes))
     parts = [slice(first, min(first + size, task.n)) for first in range(0, task.n, size)]
-
     stretches = plan.epochs(task.model.program, task.events, task.start_time, float(task.times[-1]))
-    grids = {epoch.begin: plan.grid_of(epoch, task.times, pace) for epoch in stretches}
+    clocks = [plan.clock(epoch, task.times, task.windows, pace) for epoch in stretches]
 
     def part(who: slice) -> None:
-        values[:, who], end[:, who] = _chunk(task.some(who), grids, kernel, shape)
+        some = task if len(parts) == 1 else task.some(who)
+        values[:, who], highest[:, who], end[:, who] = _chunk(some, clocks, kernel, shape)
 
     if len(parts) == 1 or cores == 1 or task.printer == "numpy":
         for who in parts:
@@ -149,16 +202,21 @@ def _run(task: _Task, pace: Pace) -> tuple[np.ndarray, np.ndarray]:
         with ThreadPoolExecutor(cores) as pool:
             for _ in pool.map(part, parts):
                 pass
-    return values, end
+    return values, highest, end
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _shape(task: _Task, pace: Pace) -> Shape:
     program = task.model.program
     infused = tuple(sorted({e.state for e in task.events if isinstance(e, Infusion)}))
     idle = plan.idle_states(program, task.events, task.start)
-    needed = range(len(program.items)) if task.whole else needed_items(program, task.outputs)
+    wanted = dict.fromkeys([*task.outputs, *(name for row in task.peaks for name in row)])
+    needed = range(len(program.items)) if task.whole else needed_items(program, wanted)
     used = tuple(k for k in needed if program.items[k]["states"][0] not in idle)
-    return Shape(task.outputs, used, infused, idle, pace.sweeps)
+    return Shape(task.outputs, task.peaks, used, infused, idle, pace.sweeps)
 
 
 def _kernel(task: _Task, shape: Shape) -> Kernel:
@@ -168,17 +226,20 @@ def _kernel(task: _Task, shape: Shape) -> Kernel:
             from regrow.engine.machine import machine_kernel
         except ImportError:
             return numpy_kernel(task.model, shape)
-        return machine_kernel(task.model, shape, task.lanes)
+        return machine_kernel(task.model, shape, task.lanes, mixed=task.mixed)
     return numpy_kernel(task.model, shape)
 
 
 def _chunk(
-    task: _Task, grids: Mapping[float, tuple[Grid, np.ndarray]], kernel: Kernel, shape: Shape
-) -> tuple[np.ndarray, np.ndarray]:
+    task: _Task, clocks: Sequence[plan.Clock], kernel: Kernel, shape: Shape
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     program = task.model.program
-    out = np.empty((len(task.outputs), task.n, len(task.times)))
+    kind = np.float32 if task.mixed else np.float64
+    out = np.empty((len(task.outputs), task.n, len(task.times)), kind)
+    highest = np.full((len(task.peaks), task.n, len(task.windows)), -np.inf, kind)
     x = task.start
-    for epoch in plan.epochs(program, task.events, task.start_time, float(task.times[-1])):
+    stretches = plan.epochs(program, task.events, task.start_time, float(task.times[-1]))
+    for epoch, clock in zip(stretches, clocks, strict=True):
         names = dict(task.parameters)
         with np.errstate(all="ignore"):
             if x is None:
@@ -191,13 +252,21 @@ def _chunk(
             const = blocks.constants(program, kernel.layout)
             actions = plan.Actions(program, kernel.layout, blocks, epoch)
             state = actions.start(x)
-            grid, inside = grids[epoch.begin]
-            first_action, slot_of, keep, add = actions.table(grid)
-        first_out = np.searchsorted(grid.step, np.arange(len(grid.time) + 1)).astype(np.int64)
-        out[:, :, inside] = kernel.run(Call(const, state, first_action, slot_of, keep, add, grid, first_out))
+            first_action, slot_of, keep, add = actions.table(clock.grid)
+        values, peaks = kernel.run(
+            Call(
+                const, state, first_action, slot_of, keep, add, clock.grid, clock.outs, clock.marks, clock.window,
+                len(task.windows),
+            )
+        )  # fmt: skip
+        if len(stretches) == 1:
+            out, highest = values, peaks
+        else:
+            out[:, :, clock.inside] = values
+            np.maximum(highest, peaks, out=highest)
         x = actions.end(state, shape.idle)
     assert x is not None
-    return out, x
+    return out, highest, x
 
 
 def _error(task: _Task, values: np.ndarray, pace: Pace) -> dict[str, float]:
@@ -205,7 +274,8 @@ def _error(task: _Task, values: np.ndarray, pace: Pace) -> dict[str, float]:
     count = min(task.n, max(_FEWEST, min(_MOST, round(_SHARE * task.n))))
     who = np.unique(np.linspace(0, task.n - 1, count).round().astype(int))
     finer = FINE if pace is STANDARD else pace.finer()
-    reference, _ = _run(task.some(who), finer)
+    some = replace(task.some(who), mixed=False, peaks=(), windows=(), lanes=8)
+    reference, _, _ = _run(some, finer)
     with np.errstate(all="ignore"):
         scale = np.nanmax(np.abs(reference), axis=(1, 2), initial=0.0)
         apart = np.nanmax(np.abs(values[:, who] - reference), axis=(1, 2), initial=0.0)
@@ -220,16 +290,29 @@ def _checked(
     times: Any,
     outputs: Sequence[str],
     n: int,
+    peaks: Sequence[Sequence[str]],
+    windows: Sequence[Any],
     start: np.ndarray | None,
     start_time: float,
     whole: bool,
     printer: str,
+    precision: str,
+    threads: int,
 ) -> _Task:
     if printer not in ("llvm", "numpy"):
         raise Refusal("PRINTER", f"printer is '{printer}'; give llvm or numpy", field="printer", value=printer)
+    if precision not in ("double", "mixed"):
+        sentence = f"precision is '{precision}'; give double or mixed"
+        raise Refusal("PRECISION", sentence, field="precision", value=precision)
+    if precision == "mixed" and printer != "llvm":
+        sentence = f"precision is mixed, which only machine code has, but printer is '{printer}'; use double"
+        raise Refusal("PRECISION", sentence, field="precision", value=precision)
+    if not 0 <= threads <= 1024:
+        sentence = f"threads is {threads}; give 1 to 1024, or 0 for every core"
+        raise Refusal("THREADS", sentence, field="threads", value=threads)
     if n < 1:
         raise Refusal("PEOPLE", f"n is {n}; give at least one person", field="n", value=n)
-    for name in outputs:
+    for name in (*outputs, *(name for row in peaks for name in row)):
         if name not in model.program.outputs:
             near = difflib.get_close_matches(name, model.outputs, 3)
             hint = f"; perhaps {' or '.join(near)}" if near else ""
@@ -244,6 +327,15 @@ def _checked(
             field="times",
             value=float(clock[0]),
         )
+    if bool(peaks) != bool(windows):
+        lacks = "windows" if peaks else "peaks"
+        sentence = f"peaks and windows belong together, but {lacks} are missing; give both or neither"
+        raise Refusal("WINDOWS", sentence, field=lacks)
+    spans = tuple(np.asarray(window, dtype=float).reshape(-1) for window in windows)
+    for window in spans:
+        if not len(window) or not ((window >= start_time) & (window <= clock[-1])).all():
+            sentence = f"each window needs times from {start_time:g} h to {clock[-1]:g} h, the last of times"
+            raise Refusal("WINDOWS", sentence, field="windows", value=window.tolist())
     given: dict[str, float | np.ndarray] = dict(model.defaults)
     for name, value in parameters.items():
         if name not in model.parameters:
@@ -251,7 +343,7 @@ def _checked(
             hint = f"; perhaps {' or '.join(near)}" if near else ""
             raise Refusal("PARAMETER-UNKNOWN", f"'{name}' is no parameter of the model{hint}", field=name, value=value)
         given[name] = per_person(value, n, f"parameter {name}", "PARAMETER-VALUE")
-    needed = set(model.parameters) if whole else model.needs(outputs)
+    needed = set(model.parameters) if whole else model.needs([*outputs, *(name for row in peaks for name in row)])
     changed = {e.parameter for e in events if isinstance(e, Change) and e.time <= start_time}
     missing = sorted(needed - set(given) - changed)
     if missing:
@@ -272,10 +364,14 @@ def _checked(
         check(events, model, n, start_time),
         clock,
         tuple(outputs),
+        tuple(tuple(row) for row in peaks),
+        spans,
         n,
         start,
         float(start_time),
         whole,
         printer,
-        16 if n >= 100 else 8,
+        16 if precision == "mixed" else 8,
+        precision == "mixed" and model.general is None,
+        threads,
     )

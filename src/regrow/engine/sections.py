@@ -4,11 +4,13 @@ The one thing to know: this module never touches a number. It walks the lowered 
 (`numpy_printer`, `llvm_printer`, `c_printer`) to load, combine and store values; a value may be *wide*, that is
 known at the three nodes of a step. The order below is the order of the kernel:
 
-    table    once per length of step: the exponentials of the exact blocks
+    table    once per length of step: the exponentials of the exact blocks, the solves with constant coefficients
+    spans    once per time between an output and the step before it: the exponentials again
     act      at each event: state := keep * state + add
     nodes    the exact blocks at the three nodes of the step
     cascade  each further state by Radau IIA, in the order of the program; a feedback loop several times
     out      outputs inside the step, from exact formulas and the collocation polynomial
+    peak     the same at the times of a window, of which only the largest is kept
     update   the values at the last node become the start of the next step
 """
 
@@ -20,20 +22,32 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from regrow.engine.expression import Graph
-from regrow.engine.grid import NODES, WEIGHTS
+from regrow.engine.grid import NODES, PROJECTION, SUBPOINTS, WEIGHTS
 from regrow.engine.lower import Item, Program
+
+#: operations whose slope may jump
+KINKS = frozenset({"min", "max", "abs", "select"})
 
 Value = Any  # a printer's handle: one value per person, or wide (one per person and node)
 Index = Any  # a printer's handle of a loop counter
 
 
 class Printer(Protocol):
-    """What a target language must be able to say. Arrays hold one row per slot and one column per person."""
+    """What a target language must be able to say. Arrays hold one row per slot and one column per person.
+
+    `precise` marks what exact blocks need: it stays in double precision where all else may be in single. `raise_to`
+    keeps the larger of a stored value and a new one.
+    """
 
     def number(self, value: float) -> Value: ...
     def scalar(self, array: str, index: Index) -> Value: ...
-    def load(self, array: str, slot: int, index: Index = None, *, wide: bool = False) -> Value: ...
-    def store(self, array: str, slot: int, value: Value, index: Index = None, *, wide: bool = False) -> None: ...
+    def load(
+        self, array: str, slot: int, index: Index = None, *, wide: bool = False, precise: bool = False
+    ) -> Value: ...
+    def store(
+        self, array: str, slot: int, value: Value, index: Index = None, *, wide: bool = False, precise: bool = False
+    ) -> None: ...
+    def raise_to(self, array: str, slot: int, value: Value, index: Index) -> None: ...
     def op(self, kind: str, *arguments: Value) -> Value: ...
     def pick(self, value: Value, node: int) -> Value: ...
     def join(self, values: Iterable[Value]) -> Value: ...
@@ -45,16 +59,22 @@ class Printer(Protocol):
 class Layout:
     """Which row of which array holds what; found while the kernel is written.
 
-    Keys of `const`: ("expr", e) | ("pole", item, mode) | ("right", item, row, mode) | ("left", item, mode, row) |
-    ("feed", item, mode, depot item) | ("gain", item, mode): 1 / pole. Keys of `slot`: ("state", name) |
-    ("mode", item, mode) | ("source", item, mode) | ("rate", name). Items are places in `Program.items`.
+    Keys of `const`: ("expr", e) | ("over", e): 1 / e | ("pole", item, mode) | ("right", item, row, mode) |
+    ("left", item, mode, row) | ("feed", item, mode, depot item) | ("gain", item, mode): 1 / pole. Keys of `slot`:
+    ("state", name) | ("mode", item, mode) | ("source", item, mode) | ("rate", name). Items are places in
+    `Program.items`. The first `precise_slots` rows of the state belong to exact blocks, and so do the rows of `const`
+    in `precise_const`.
     """
 
     outputs: tuple[str, ...]
+    peaks: tuple[tuple[str, ...], ...]
     needed: tuple[int, ...]
     const: dict[tuple, int] = field(default_factory=dict)
     slot: dict[tuple, int] = field(default_factory=dict)
     table: dict[tuple, int] = field(default_factory=dict)
+    spans: dict[tuple, int] = field(default_factory=dict)
+    precise_slots: int = 0
+    precise_const: list[int] = field(default_factory=list)
 
     @staticmethod
     def row(rows: dict[tuple, int], key: tuple) -> int:
@@ -82,6 +102,7 @@ class Sections:
         self,
         program: Program,
         outputs: tuple[str, ...],
+        peaks: tuple[tuple[str, ...], ...],
         needed: tuple[int, ...],
         infused: frozenset[str],
         idle: frozenset[str],
@@ -90,7 +111,7 @@ class Sections:
     ) -> None:
         self.program = program
         self.graph = Graph(program.nodes)
-        self.layout = Layout(outputs, needed)
+        self.layout = Layout(outputs, peaks, needed)
         self.infused = infused
         self.idle = idle
         self.sweeps = sweeps
@@ -100,8 +121,12 @@ class Sections:
         self.moving = frozenset(program.states) | {"time"}
         self._symbols: dict[int, frozenset[str]] = {}
         self._table: dict[tuple, Value] = {}
-        for k, item in self.items:  # state memory first, so that its rows do not depend on the outputs
+        self._has_kink: dict[int, bool] = {}
+        # state memory first, so that its rows do not depend on the outputs
+        for k, item in sorted(self.items, key=lambda pair: pair[1]["kind"] != "exact"):
             self._reserve(k, item)
+            if item["kind"] == "exact":
+                self.layout.precise_slots = len(self.layout.slot)
 
     def _reserve(self, k: int, item: Item) -> None:
         for i, s in enumerate(item["states"]):
@@ -120,10 +145,17 @@ class Sections:
         return Layout.row(self.layout.slot, key)
 
     def _const(self, *key: Any) -> Value:
-        return self.p.load("const", Layout.row(self.layout.const, key))
+        precise = key[0] not in ("expr", "over") and self.program.items[key[1]]["kind"] == "exact"
+        row = Layout.row(self.layout.const, key)
+        if precise and row not in self.layout.precise_const:
+            self.layout.precise_const.append(row)
+        return self.p.load("const", row, precise=precise)
 
-    def _state(self, *key: Any) -> Value:
-        return self.p.load("state", self._slot(*key))
+    def _exactly(self, key: tuple) -> bool:
+        """Whether a row of the state or of a table belongs to an exact block."""
+        if key[0] in ("mode", "source"):
+            return self.program.items[key[1]]["kind"] == "exact"
+        return key[0] in ("decay", "fill", "cross")
 
     def _sum(self, terms: Iterable[Value | None]) -> Value:
         total = None
@@ -152,10 +184,25 @@ class Sections:
             value = self._const("expr", e)
             if node[0] in ("lt", "le", "eq", "and", "or", "not"):  # memory holds 1 for true, 0 for false
                 value = self.p.op("lt", self.p.number(0.0), value)
+        elif node[0] == "div":
+            value = self._divided(node[1], node[2], known)
         else:
             value = self.p.op(node[0], *(self._eval(k, known) for k in node[1:]))
         known[e] = value
         return value
+
+    def _divided(self, above: int, below: int, known: dict[Any, Value]) -> Value:
+        """above / below with as few divisions as can be: they cost ten times what a multiplication does."""
+        if not self._symbols_of(below) & self.moving:
+            return self.p.op("mul", self._eval(above, known), self._const("over", below))
+        divisors = [below]
+        while above not in known and self.graph.nodes[above][0] == "div" and self._symbols_of(above) & self.moving:
+            _, above, other = self.graph.nodes[above]
+            divisors.append(other)
+        product = self._eval(divisors[0], known)
+        for other in divisors[1:]:
+            product = self.p.op("mul", product, self._eval(other, known))
+        return self.p.op("div", self._eval(above, known), product)
 
     # -- sections ---------------------------------------------------------------------------------------------
 
@@ -165,18 +212,40 @@ class Sections:
         with p.loop("lengths") as k:
             h = p.scalar("lengths", k)
             for key, value in (self._exponentials(h) | self._steady(h)).items():
-                p.store("table", Layout.row(self.layout.table, key), value, k, wide=True)
+                row = Layout.row(self.layout.table, key)
+                p.store("table", row, value, k, wide=True, precise=self._exactly(key))
+        if any(self._direct(wanted) for wanted in (self._outputs(), self._peaks())):
+            with p.loop("spans") as k:
+                for key, value in self._exponentials(p.scalar("spans", k), wide=False).items():
+                    p.store("span_table", Layout.row(self.layout.spans, key), value, k, precise=True)
         with p.loop("steps") as step:
             with p.loop("actions", step) as action:
                 p.act(action)
             h = p.scalar("h", step)
             start, nodes = self._step(step, h)
             with p.loop("outs", step) as out:
-                self._out(out, start, nodes)
+                for row, value in enumerate(self._at("out", out, self._outputs(), start, nodes)):
+                    p.store("out", row, value, out)
+            if self.layout.peaks:
+                with p.loop("marks", step) as mark:
+                    window = p.scalar("mark_window", mark)
+                    for row, value in enumerate(self._at("mark", mark, self._peaks(), start, nodes)):
+                        p.raise_to("peak", row, value, window)
             for key, value in nodes.items():
                 if isinstance(key, tuple):
-                    p.store("state", self._slot(*key), p.pick(value, 2))
+                    p.store("state", self._slot(*key), p.pick(value, 2), precise=self._exactly(key))
         return self.layout
+
+    def _outputs(self) -> list[list[int]]:
+        return [[self.program.outputs[name]] for name in self.layout.outputs]
+
+    def _peaks(self) -> list[list[int]]:
+        return [[self.program.outputs[name] for name in names] for names in self.layout.peaks]
+
+    def _direct(self, wanted: list[list[int]]) -> bool:
+        """Whether anything wanted needs a state of an exact block."""
+        exact = {s for _, item in self._exact() for s in item["states"]}
+        return any(self._symbols_of(e) & exact - self.idle for terms in wanted for e in terms)
 
     def _exact(self) -> list[tuple[int, Item]]:
         return [(k, item) for k, item in self.items if item["kind"] == "exact"]
@@ -260,12 +329,14 @@ class Sections:
 
     def _step(self, step: Index, h: Value) -> tuple[dict[Any, Value], dict[Any, Value]]:
         p = self.p
-        start: dict[Any, Value] = {key: p.load("state", row) for key, row in self.layout.slot.items()}
+        start: dict[Any, Value] = {
+            key: p.load("state", row, precise=self._exactly(key)) for key, row in self.layout.slot.items()
+        }
         table: dict[tuple, Value] = {}
         if self.layout.table:
             kind = p.scalar("kind", step)
             for key, row in self.layout.table.items():
-                table[key] = p.load("table", row, kind, wide=True)
+                table[key] = p.load("table", row, kind, wide=True, precise=self._exactly(key))
         self._table = table
         nodes: dict[Any, Value] = {}
         if any("time" in self._symbols_of(self.program.rates[s]) for _, item in self.items for s in item["states"]):
@@ -286,7 +357,7 @@ class Sections:
         p = self.p
         feeding = []
         for s, e in zip(item["states"], item["rest"], strict=True):
-            fed = None if self.graph.value(e) == 0 else self._eval(e, nodes)
+            fed = None if self.graph.value(e) == 0 else self._rate(e, nodes)
             if s in self.infused:
                 fed = start["rate", s] if fed is None else p.op("add", fed, start["rate", s])
             feeding.append(fed)
@@ -299,15 +370,74 @@ class Sections:
         self._from_modes(k, item, nodes)
 
     def _one(self, s: str, item: Item, h: Value, start: dict[Any, Value], nodes: dict[Any, Value]) -> None:
-        a = self._eval(item["a"][s], nodes)
+        a = self._rate(item["a"][s], nodes)
         if s in self.infused:
             a = self.p.op("add", a, start["rate", s])
         e = item["b"][s]
         if self._symbols_of(e) & self.moving:
-            value = self._radau(h, start["state", s], a, self._eval(e, nodes))
+            value = self._radau(h, start["state", s], a, self._rate(e, nodes))
         else:
             value = self._from_table(start["state", s], a, ("expr", e))
         nodes[s] = nodes["state", s] = value
+
+    def _rate(self, e: int, nodes: dict[Any, Value]) -> Value:
+        """The value of a rate at the nodes, with its kinks seen between them."""
+        for kink in self._kinks_in(e):
+            if kink not in nodes:
+                nodes[kink] = self._between(kink, nodes)
+        return self._eval(e, nodes)
+
+    def _kinks_in(self, e: int) -> list[int]:
+        """The highest max, min, abs or piecewise that `e` is linear in, none of them inside another.
+
+        One that stands in a power or a divisor is left alone: there it is a guard, and only what enters linearly may
+        be replaced by its mean.
+        """
+        node = self.graph.nodes[e]
+        if not self._kinked(e):
+            return []
+        if node[0] in KINKS:
+            return [e] if self._symbols_of(e) & self.moving else []
+        if node[0] in ("add", "sub", "mul", "neg"):
+            return list(dict.fromkeys(kink for k in node[1:] for kink in self._kinks_in(k)))
+        return self._kinks_in(node[1]) if node[0] == "div" else []
+
+    def _kinked(self, e: int) -> bool:
+        if e not in self._has_kink:
+            node = self.graph.nodes[e]
+            inside = node[0] not in ("num", "sym") and any(self._kinked(k) for k in node[1:])
+            self._has_kink[e] = (node[0] in KINKS or inside) and bool(self._symbols_of(e) & self.moving)
+        return self._has_kink[e]
+
+    def _between(self, e: int, nodes: dict[Any, Value]) -> Value:
+        """A kinked expression at the nodes, so that its first three moments over the step are right.
+
+        A kink between two nodes would cost the collocation its order. So what has no kink in it is interpolated to
+        `SUBPOINTS`, the kinked rest is computed there, and the parabola nearest to it gives the values at the nodes.
+        """
+        p = self.p
+        leaves: dict[int, Value] = {}
+
+        def find(k: int) -> None:
+            if self._kinked(k):
+                for below in self.graph.nodes[k][1:]:
+                    find(below)
+            else:
+                leaves[k] = self._eval(k, nodes)
+
+        find(e)
+        found = []
+        for weights in SUBPOINTS:
+            known = {
+                k: self._sum(p.op("mul", p.number(w), p.pick(v, j)) for j, w in enumerate(weights))
+                if self._symbols_of(k) & self.moving
+                else v
+                for k, v in leaves.items()
+            }
+            found.append(self._eval(e, known))
+        return p.join(
+            [self._sum(p.op("mul", p.number(w), v) for w, v in zip(row, found, strict=True)) for row in PROJECTION]
+        )
 
     def _loop(self, item: Item, h: Value, start: dict[Any, Value], nodes: dict[Any, Value]) -> None:
         """The states of a loop in order, `sweeps` times; at first the cut states stand still."""
@@ -377,18 +507,22 @@ class Sections:
         feeds = [p.op("mul", self._table["feed", k, *key], p.pick(a, k)) for k in range(3)]
         return self._sum([p.op("mul", self._table["start", *key], x), *feeds])
 
-    def _out(self, out: Index, start: dict[Any, Value], nodes: dict[Any, Value]) -> None:
+    def _at(
+        self, kind: str, index: Index, wanted: list[list[int]], start: dict[Any, Value], nodes: dict[Any, Value]
+    ) -> list[Value]:
+        """Values of what is wanted (sums of expressions) at one time inside the step; `kind` is out or mark."""
         p = self.p
-        wanted = [self.program.outputs[name] for name in self.layout.outputs]
-        names = frozenset().union(*(self._symbols_of(e) for e in wanted)) - self.idle
+        names = frozenset().union(*(self._symbols_of(e) for terms in wanted for e in terms)) - self.idle
         point: dict[Any, Value] = {}
         if "time" in names:
-            point["time"] = p.scalar("out_time", out)
-        direct = {s for _, item in self._exact() for s in item["states"]}
+            point["time"] = p.scalar(f"{kind}_time", index)
         names &= self.moving
-        if names & direct:
-            self._propagate(start, self._exponentials(p.scalar("out_span", out), wide=False), point)
-        weights = [p.scalar(f"basis{j}", out) for j in range(4)] if names - direct - {"time"} else []
+        if self._direct(wanted):
+            span = p.scalar(f"{kind}_span", index)
+            table = {key: p.load("span_table", row, span, precise=True) for key, row in self.layout.spans.items()}
+            self._propagate(start, table, point)
+        direct = {s for _, item in self._exact() for s in item["states"]}
+        weights = [p.scalar(f"{kind}_basis{j}", index) for j in range(4)] if names - direct - {"time"} else []
         for k, item in self.items:
             if item["kind"] == "exact" or not names & set(item["states"]):
                 continue
@@ -401,5 +535,4 @@ class Sections:
                     point[s] = point[key]
             if modal:
                 self._from_modes(k, item, point)
-        for row, e in enumerate(wanted):
-            p.store("out", row, self._eval(e, point), out)
+        return [self._sum(self._eval(e, point) for e in terms) for terms in wanted]

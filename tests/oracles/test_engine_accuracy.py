@@ -1,0 +1,28 @@
+"""Whole courses by every route keep mood, synapses, plasma, occupancy and BDNF within the bars of issue 3.
+
+`bench/accuracy` does the same over a thousand people and three seeds.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from course_oracle import BARS, arm, misses, reference
+
+OUTPUTS = tuple(BARS)
+
+
+@pytest.mark.parametrize(("routes", "sessions"), [("iv", 6), ("nasal", 6), ("mixed", 8)])
+def test_every_read_out_keeps_its_bar_against_a_tight_reference(routes: str, sessions: int) -> None:
+    some = arm(routes, sessions, 3, seed=2)
+    wanted = np.stack([reference(some, person, OUTPUTS) for person in range(some.n)], axis=1)
+    found = some.solved(OUTPUTS)
+    apart = misses(OUTPUTS, found.values, wanted)
+    for output, (_, bar) in BARS.items():
+        assert apart[output].max() <= bar, output
+    # large populations: fewer steps, and single precision beyond the plasma
+    quick = some.solved(OUTPUTS, accuracy="standard", precision="mixed", target=1.0)
+    apart = misses(OUTPUTS, quick.values, wanted)
+    assert apart["D"].max() <= 5e-4
+    assert apart["density"].max() <= 1e-4
+    assert max(apart["C_S"].max(), apart["C_R"].max()) <= 1e-6
