@@ -161,7 +161,7 @@ LEAVE = {
 }
 
 
-def new_patient(cast: Cast, name: str = "Robin Example", **values: Any) -> Any:
+def new_patient(cast: Cast, name: str = "Robin Example", indication: str = "depression", **values: Any) -> Any:
     """A healthy person with a signed evaluation, through HTTP."""
     from regrow.clinic.models import Patient
     from regrow.safety import CONDITIONS
@@ -190,7 +190,7 @@ def new_patient(cast: Cast, name: str = "Robin Example", **values: Any) -> Any:
     which = cast.key()
     sent = {
         "key": which,
-        "indication": "depression",
+        "indication": indication,
         "summary": "Long depression.",
         "suicide_risk": "low",
         "cleared_medically": "on",

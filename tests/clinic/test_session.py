@@ -92,7 +92,7 @@ def test_an_infusion_runs_from_the_gate_to_the_sign_off_and_every_round_ends_don
 
 @pytest.mark.parametrize("protocol", protocols.ids())
 def test_every_protocol_of_the_catalog_is_walked_to_its_end(cast, protocol):
-    patient = new_patient(cast)
+    patient = new_patient(cast, indication="pain" if protocol.startswith("crps") else "depression")
     drug = "esketamine" if protocol.startswith("esketamine") else "ketamine"
     lot = new_lot(cast, drug)
     days = {"days": "0,3,7"} if not protocols.get(protocol).days else {}

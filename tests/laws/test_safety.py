@@ -56,6 +56,7 @@ WELL = Candidate(
     urine_days=10,
 )
 DOSE = DoseFacts("ketamine", "iv", 40, 80, 40)
+PER_KG = replace(DOSE, per_kg=True, bmi=24)
 PAIN = DoseFacts("ketamine", "iv", 160, 80, 240, use="pain")
 ESK = DoseFacts("esketamine", "intranasal", 56, 80)
 READY = GateFacts(
@@ -192,7 +193,17 @@ CASES = [
      answers("liver_moderate", liver_days=5), NOTHING),
     ("R-EL-07", "pregnancy test 29 or 28 days old", replace(WELL, can_be_pregnant=True, pregnancy_test_days=29), ASK,
      replace(WELL, can_be_pregnant=True, pregnancy_test_days=28), NOTHING),
-    ("R-EL-08", "one question not asked", replace(WELL, answers=dict.fromkeys(list(CONDITIONS)[1:], False)), ASK, WELL, NOTHING),
+    ("R-EL-08", "one excluding question not asked", replace(WELL, answers=dict.fromkeys(list(CONDITIONS)[1:], False)), NEVER, WELL, NOTHING),
+    ("R-EL-08", "an excluding or a relative question not asked", replace(WELL, answers={}), NEVER,
+     replace(WELL, answers={c: False for c in CONDITIONS if c != "kidney"}), ASK),
+    ("R-EL-06", "urine drug screen with substance use", answers("substance_use"), ASK,
+     answers("substance_use", drug_screen_days=5), NOTHING),
+    ("R-EL-10", "female of 55 or 56 marked as unable", replace(WELL, age=55, female=True), AMBER, replace(WELL, age=56, female=True), NOTHING),
+    ("R-EL-10", "female of 30, unable or able", replace(WELL, age=30, female=True), AMBER,
+     replace(WELL, age=30, female=True, can_be_pregnant=True, pregnancy_test_days=1), NOTHING),
+    ("R-EL-11", "risk high or moderate", replace(WELL, suicide_risk="high"), ASK, replace(WELL, suicide_risk="moderate"), NOTHING),
+    ("R-EL-12", "an ECG that is not normal", replace(WELL, not_normal=("ECG",)), ASK, WELL, NOTHING),
+    ("R-CR-14", "bipolar without or with a mood stabiliser", answers("bipolar"), ASK, answers("bipolar", mood_stabiliser=True), NOTHING),
     ("R-EL-09", "resting 141 or 140 systolic", replace(WELL, sbp=141), ASK, replace(WELL, sbp=140), NOTHING),
     ("R-EL-09", "resting 91 or 90 diastolic", replace(WELL, dbp=91), ASK, replace(WELL, dbp=90), NOTHING),
     ("R-EL-09", "resting heart rate 101 or 100", replace(WELL, hr=101), ASK, replace(WELL, hr=100), NOTHING),
@@ -218,7 +229,20 @@ CASES = [
         ]
     ],
     ("R-IX-16", "nasal spray, nasal or intravenous", med("oxymetazoline", route="intranasal"), ASK, med("oxymetazoline"), NOTHING),
-    ("R-IX-17", "unknown name or known antidepressant", med("zzzumab"), INFO, med("sertraline"), NOTHING),
+    ("R-IX-18", "another ketamine", med("Spravato 56 mg"), ASK, med("aspirin"), NOTHING),
+    *[
+        (RULES[id].id, f"{name} by its trade name", med(name), said, med("Zoloft"), NOTHING)
+        for id, name, said in [
+            ("R-IX-01", "Xanax XR 1 mg", ASK),
+            ("R-IX-03", "Parnate", ASK),
+            ("R-IX-04", "Adderall", ASK),
+            ("R-IX-05", "Suboxone", ASK),
+            ("R-IX-06", "Ambien", ASK),
+            ("R-IX-09", "Paxlovid", ASK),
+            ("R-IX-14", "Auvelity", ASK),
+        ]
+    ],
+    ("R-IX-17", "unknown name or known antidepressant", med("zzzumab"), AMBER, med("sertraline"), NOTHING),
     ("R-DO-01", "weight 8 or 7 days old", replace(DOSE, weight_age_days=8), NEVER, replace(DOSE, weight_age_days=7), NOTHING),
     ("R-DO-01", "no weight", replace(DOSE, weight=None), NEVER, DOSE, NOTHING),
     ("R-DO-02", "IV 1.01 or 1.00 mg/kg", replace(DOSE, mg=80.8), SECOND, replace(DOSE, mg=80), NOTHING),
@@ -239,7 +263,24 @@ CASES = [
     ("R-DO-04", "a ten-fold dose", replace(DOSE, mg=400), NEVER, DOSE, NOTHING),
     ("R-DO-04", "0 mg", replace(DOSE, mg=0), NEVER, DOSE, NOTHING),
     ("R-DO-05", "pain 2.1 or 2.0 mg/kg/h", replace(PAIN, mg=672), SECOND, replace(PAIN, mg=640), NOTHING),
-    ("R-DO-05", "pain 7.1 or 7.0 mg/kg/h", replace(PAIN, mg=2272), NEVER, replace(PAIN, mg=2240), SECOND),
+    ("R-DO-05", "pain 3.1 or 3.0 mg/kg/h", replace(PAIN, mg=992), NEVER, replace(PAIN, mg=960), SECOND),
+    ("R-DO-05", "pain at once or over 4 h", replace(PAIN, duration_min=0), NEVER, PAIN, NOTHING),
+    ("R-DO-05", "pain into a muscle or a vein", replace(PAIN, route="im"), NEVER, PAIN, NOTHING),
+    ("R-DO-02", "IM esketamine 0.41 or 0.40 mg/kg", replace(DOSE, drug="esketamine", route="im", mg=32.8), SECOND,
+     replace(DOSE, drug="esketamine", route="im", mg=32), NOTHING),
+    ("R-DO-04", "IV esketamine 0.76 or 0.75 mg/kg", replace(DOSE, drug="esketamine", mg=60.8), NEVER,
+     replace(DOSE, drug="esketamine", mg=60), NOTHING),
+    ("R-DO-04", "a route or a drug without limits", replace(DOSE, route="rectal"), NEVER, DOSE, NOTHING),
+    ("R-DO-04", "another drug", replace(DOSE, drug="arketamine"), NEVER, DOSE, NOTHING),
+    ("R-DO-08", "no height for a dose per kg, or a flat dose", replace(DOSE, per_kg=True), NEVER, DOSE, NOTHING),
+    ("R-DO-11", "a pain infusion for depression or for pain", replace(PAIN, pain_indication=False), ASK, PAIN, NOTHING),
+    ("R-DO-11", "a mood dose for depression", replace(PAIN, pain_indication=False), ASK,
+     replace(DOSE, pain_indication=False), NOTHING),
+    ("R-DO-12", "80 kg after 72 or 73 kg", replace(PER_KG, weight_before=72), NEVER, replace(PER_KG, weight_before=73), NOTHING),
+    ("R-DO-12", "176 pounds typed as kilograms", replace(PER_KG, weight=176, mg=88, weight_before=80), NEVER,
+     replace(PER_KG, weight=176, mg=88, weight_before=176), NOTHING),
+    ("R-DO-12", "BMI 45.1 or 45", replace(PER_KG, bmi=45.1, basis_chosen=True), ASK, replace(PER_KG, bmi=45, basis_chosen=True), NOTHING),
+    ("R-DO-12", "BMI 13.9 or 14", replace(PER_KG, bmi=13.9), ASK, replace(PER_KG, bmi=14), NOTHING),
     ("R-DO-06", "bolus 0.36 or 0.35 mg/kg", replace(PAIN, bolus_mg=28.8), SECOND, replace(PAIN, bolus_mg=28), NOTHING),
     ("R-DO-07", "57 or 56 mg", replace(ESK, mg=57), NEVER, ESK, NOTHING),
     ("R-DO-07", "28 mg on the US label", replace(ESK, mg=28), ASK, ESK, NOTHING),
@@ -294,6 +335,14 @@ CASES = [
     ("R-GA-18", "alcohol not asked", replace(READY, alcohol_hours=None), NEVER, READY, NOTHING),
     ("R-GA-19", "benzodiazepine 11 or 12 h ago", replace(READY, takes_benzo=True, benzo_hours=11), ASK,
      replace(READY, takes_benzo=True, benzo_hours=12), NOTHING),
+    ("R-GA-19", "long-acting benzodiazepine 23 or 24 h ago", replace(READY, takes_benzo=True, takes_long_benzo=True, benzo_hours=23), ASK,
+     replace(READY, takes_benzo=True, takes_long_benzo=True, benzo_hours=24), NOTHING),
+    ("R-GA-21", "answers 121 or 120 min old", replace(READY, answers_minutes=121), NEVER, replace(READY, answers_minutes=120), NOTHING),
+    ("R-SY-01", "chest pain before the dose or none", replace(READY, symptoms=("chest pain",)), ASK, READY, NOTHING),
+    ("R-SE-01", "MOAA/S 3 or 4 before the dose", replace(READY, moaas=3), NEVER, replace(READY, moaas=4), ASK),
+    ("R-SE-01", "MOAA/S 4 or 5 before the dose", replace(READY, moaas=4), ASK, replace(READY, moaas=5), NOTHING),
+    ("R-RR-01", "9 or 10 breaths before the dose", replace(READY, rr=9), ASK, replace(READY, rr=10), NOTHING),
+    ("R-RR-01", "26 or 25 breaths before the dose", replace(READY, rr=26), ASK, replace(READY, rr=25), NOTHING),
     ("R-GA-20", "an open finding or none", replace(READY, overrides_open=1), NEVER, READY, NOTHING),
     ("R-GA-20", "an excluding finding", replace(READY, excluded=True), NEVER, READY, NOTHING),
     ("R-BP-01", "160 or 159 systolic before the dose", replace(READY, sbp=160), ASK, replace(READY, sbp=159), NOTHING),
@@ -409,6 +458,7 @@ CASES = [
     ("R-CD-03", "counted 499.4 or 499.5 of 500", replace(DRAW, kind="counted", mg=499.4), RED,
      replace(DRAW, kind="counted", mg=499.5), NOTHING),
     ("R-CD-04", "lot expired or not", replace(DRAW, expired=True), NEVER, DRAW, NOTHING),
+    ("R-CD-06", "0.6 or 0.5 mg more than the session says", replace(CLOSE, said=39.4), RED, replace(CLOSE, said=39.5), NOTHING),
     ("R-CD-05", "given 50.6 or 50.5 of 50 drawn", replace(CLOSE, given=50.6, wasted=0), RED, replace(CLOSE, given=50.5, wasted=0), NOTHING),
 ]  # fmt: skip
 
@@ -564,6 +614,31 @@ def test_an_mao_inhibitor_shortens_the_rounds_of_the_first_hour():
     assert tight.due(0, True, S) == 5
     assert tight.due(60, True, S) == 70
     assert tight.due(45, False, S) == 50  # an infusion of 40 min has ended, the hour has not
+
+
+def test_a_decision_holds_for_the_numbers_it_was_made_on_and_not_for_worse_ones():
+    def holds(then, now):
+        kept = next(f for f in gate(then, S) if f.rule == "R-BP-01").record()
+        return next(f for f in gate(now, S) if f.rule == "R-BP-01").covered_by(kept)
+
+    high = replace(READY, sbp=162, dbp=98)
+    assert holds(high, replace(high, sbp=165))
+    assert not holds(high, replace(high, sbp=205))
+    assert not holds(high, replace(high, dbp=118))
+
+
+def test_a_decision_on_one_dose_covers_no_larger_one_and_no_louder_finding():
+    over = replace(DOSE, mg=88)
+    kept = next(f for f in dose_findings(over, S) if f.rule == "R-DO-02").record()
+    assert all(f.covered_by(kept) for f in dose_findings(over, S) if f.rule == "R-DO-02")
+    assert not any(f.covered_by(kept) for f in dose_findings(replace(DOSE, mg=110), S))
+    asked = {**kept, "clearance": "prescriber"}
+    assert not any(f.covered_by(asked) for f in dose_findings(over, S))
+
+
+def test_a_day_passed_does_not_undo_a_decision():
+    kept = next(f for f in gate(replace(READY, pdmp_days=91), S) if f.rule == "R-GA-16").record()
+    assert next(f for f in gate(replace(READY, pdmp_days=99), S) if f.rule == "R-GA-16").covered_by(kept)
 
 
 def test_severity_orders_the_findings_loudest_first():

@@ -62,7 +62,7 @@ after_a_start = st.lists(entries(), max_size=8).map(lambda rows: [*BEGIN, *rows]
 sequences = anything | after_a_start
 minutes = st.integers(-30, 180)
 orders = st.sampled_from([ORDER, INJECTION])
-law = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+law = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 
 @law

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,6 +29,10 @@ from regrow.safety import (
     eligibility,
     interactions,
 )
+from regrow.safety.interactions import long_acting, stabilises_mood
+
+# Tests that are done and may come out not normal; pregnancy has rules of its own.
+RESULTS = ("ecg", "urine", "liver", "kidney", "thyroid", "drug screen")
 
 
 def _days(then: Any, now: datetime) -> float | None:
@@ -67,6 +71,9 @@ def candidate(patient: Patient, evaluation: Evaluation | None, now: datetime) ->
     answers = dict(evaluation.answers) if evaluation else {}
     if any("ketamine" in a.substance.lower() for a in patient.allergies.all()):
         answers["hypersensitivity"] = True
+    if evaluation and "bipolar" in evaluation.indication:
+        answers["bipolar"] = True
+    medicines = current_medicines(patient, now)
     return Candidate(
         age=patient.age_on(timezone.localdate(now)),
         answers={code: yes for code, yes in answers.items() if isinstance(yes, bool)},
@@ -87,6 +94,13 @@ def candidate(patient: Patient, evaluation: Evaluation | None, now: datetime) ->
         kidney_days=_age_of(patient, "kidney", now),
         urine_days=_age_of(patient, "urine", now),
         thyroid_days=_age_of(patient, "thyroid", now),
+        drug_screen_days=_age_of(patient, "drug screen", now),
+        not_normal=tuple(
+            row.get_kind_display() for kind in RESULTS if (row := access.newest_measure(patient, kind)) and row.positive
+        ),
+        suicide_risk=evaluation.suicide_risk if evaluation else "",
+        female=patient.sex == "female",
+        mood_stabiliser=any(stabilises_mood(m) for m in medicines),
     )
 
 
@@ -115,10 +129,16 @@ def subject_of(finding: Finding) -> str:
     return str(next((numbers[k] for k in ("medicine", "condition", "test") if k in numbers), ""))
 
 
+def settled(finding: Finding, decisions: Iterable[tuple[str, Mapping[str, Any]]]) -> bool:
+    """True when one of the decisions (subject, finding as it was then) still covers the finding as it is now."""
+    subject = subject_of(finding)
+    return any(subject == about and finding.covered_by(record) for about, record in decisions)
+
+
 def undecided(findings: Iterable[Finding], decisions: Iterable[Decision]) -> list[Finding]:
-    """The findings that ask for a signature and have none yet."""
-    made = {(d.rule, d.subject) for d in decisions}
-    return [f for f in findings if f.needs_signature and (f.rule, subject_of(f)) not in made]
+    """The findings that ask for a signature and have none yet, or none on numbers like these."""
+    made = [(d.subject, d.finding) for d in decisions]
+    return [f for f in findings if f.needs_signature and not settled(f, made)]
 
 
 def valid_decisions(patient: Patient, evaluation: Evaluation | None) -> list[Decision]:
@@ -134,6 +154,8 @@ def course_dose_facts(course: Course, now: datetime, mg: float | None, first: bo
     """The facts of one dose of a course (mg as worked out)."""
     patient = course.patient
     weight, _, bmi = body(patient)
+    weighed = [row.value for row in patient.measures.filter(kind="weight")[:2]]
+    per_kg = "kg" in "".join(course.doses)
     from regrow.clinic.models import Entry
 
     # Steps within one signed order are ordered; creep is a rise over the first dose of an earlier course.
@@ -147,12 +169,15 @@ def course_dose_facts(course: Course, now: datetime, mg: float | None, first: bo
         duration_min=course.duration_min,
         use=course.use,
         weight_age_days=_age_of(patient, "weight", now),
-        bmi=bmi if "kg" in "".join(course.doses) else None,
+        bmi=bmi if per_kg else None,
         basis=course.basis,
         basis_chosen=course.basis_chosen,
         first_mg=first_ever.payload["mg"] if first_ever else None,
         age=patient.age_on(timezone.localdate(now)),
         first_of_course=first,
+        per_kg=per_kg,
+        weight_before=weighed[1] if len(weighed) > 1 else None,
+        pain_indication=course.evaluation.indication == "pain",
     )
 
 
@@ -166,13 +191,13 @@ def text_of_session(session: Session) -> str:
 
 
 def order_for(session: Session, now: datetime, settings: Settings) -> Order | None:
-    """The order of one session worked out on the newest weight; None while no weight is known."""
+    """The order of one session worked out on the newest weight; None while no weight (or height it needs) is known."""
     from regrow.clinic.planning import mg_of
 
     course, patient = session.course, session.course.patient
     weight, height, _ = body(patient)
     text = text_of_session(session)
-    if weight is None and "kg" in text:
+    if "kg" in text and (weight is None or (course.basis != "actual" and height is None)):
         return None
     mg = mg_of(
         text,
@@ -244,6 +269,7 @@ def gate_facts(session: Session, s: State, now: datetime, settings: Settings) ->
     pregnancy = access.newest_measure(patient, "pregnancy")
     open_ones = undecided(verdict.findings, valid_decisions(patient, evaluation))
     b = s.baseline
+    medicines = current_medicines(patient, now)
     urine = access.newest_measure(patient, "urine")
     since = urine.taken_at if urine else datetime(1970, 1, 1, tzinfo=now.tzinfo)
     from regrow.clinic.models import Entry
@@ -263,7 +289,8 @@ def gate_facts(session: Session, s: State, now: datetime, settings: Settings) ->
         nasal_hours=g.get("nasal_hours"),
         alcohol_hours=g.get("alcohol_hours"),
         benzo_hours=g.get("benzo_hours"),
-        takes_benzo=any("benzodiazepine" in classes_of(m) for m in current_medicines(patient, now)),
+        takes_benzo=any("benzodiazepine" in classes_of(m) for m in medicines),
+        takes_long_benzo=any(long_acting(m) for m in medicines),
         intoxicated=g.get("intoxicated"),
         new_suicidal_ideation=g.get("new_suicidal_ideation"),
         medicines_changed=g.get("medicines_changed"),
@@ -279,6 +306,10 @@ def gate_facts(session: Session, s: State, now: datetime, settings: Settings) ->
         hr=b.hr if b else None,
         spo2=b.spo2 if b else None,
         temp=b.temp if b else None,
+        rr=b.rr if b else None,
+        moaas=b.moaas if b else None,
+        symptoms=b.symptoms if b else (),
+        answers_minutes=(now - g["at"]).total_seconds() / 60 if g.get("at") else None,
         baseline_minutes=(now - s.baseline_at).total_seconds() / 60 if s.baseline_at else None,
         pdmp_days=_days(patient.pdmp_checked, now),
         urine_days=_age_of(patient, "urine", now),
@@ -305,7 +336,8 @@ def _until(day: Any, now: datetime) -> float | None:
 
 def decided_in_session(findings: Iterable[Finding], s: State) -> tuple[list[Finding], list[Finding]]:
     """Findings that nobody may override, and findings that still want a prescriber's word in this session."""
-    made = {(d["rule"], d.get("subject", "")) for d in s.decisions}
+    made = [(d.get("subject", ""), d.get("finding", {})) for d in s.decisions]
+    findings = list(findings)
     blocking = [f for f in findings if f.clearance is Clearance.NEVER]
-    open_ones = [f for f in findings if f.needs_signature and (f.rule, subject_of(f)) not in made]
+    open_ones = [f for f in findings if f.needs_signature and not settled(f, made)]
     return blocking, open_ones

@@ -6,11 +6,11 @@ The one thing to know: doses stay as text ("0.5 mg/kg") until the day; mg come f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from regrow.clinic.session import Order
-from regrow.dosing import Dose, given
+from regrow.dosing import WEIGHTS, given
 from regrow.refusal import Refusal
 from regrow.regimen import Protocol, read_days
 from regrow.safety import DoseSheet, Settings, Weights, pump_sheet, rounds, weights
@@ -71,7 +71,9 @@ def plan_of(protocol: Protocol, *, dose: str = "", duration_min: float | None = 
         protocol.note,
         first.drug,
         first.route,
-        "pain" if minutes > LONGEST_MOOD_MIN else "mood",
+        # A protocol is one for pain by its own length: minutes typed too long make no mood course a pain course, for
+        # then the limits of a mood dose would be gone.
+        "pain" if first.duration_h * 60 > LONGEST_MOOD_MIN else "mood",
         minutes,
         tuple(s.day for s in held),
         tuple(texts),
@@ -82,8 +84,6 @@ def plan_of(protocol: Protocol, *, dose: str = "", duration_min: float | None = 
 
 
 def _fixed(protocol: Protocol, days: str):
-    from dataclasses import replace
-
     from regrow.regimen import Phase, opening
 
     if days:
@@ -101,9 +101,7 @@ def mg_of(
     hours = f"{duration_min} min" if route == "iv" and duration_min else None
     doses = given(text, drug, route, hours or ("0 min" if route == "iv" else None))
     if basis != "actual" and "kg" in text:
-        doses = tuple(
-            Dose(d.drug, d.amount, d.unit, d.route, d.duration_h, d.offset_h, d.salt, basis, d.device) for d in doses
-        )
+        doses = tuple(replace(d, weight=basis) if d.weight == "actual" else d for d in doses)
     return float(sum(d.mg(weight, height, female) for d in doses))
 
 
@@ -132,10 +130,13 @@ def arithmetic(
     """The mg of a session and the arithmetic behind it; with a vial strength also mL and mL/h."""
     all_weights = weights(weight, height, female) if height else None
     mg = mg_of(text, drug, route, duration_min, weight, height, female, basis)
-    kg = getattr(all_weights, basis) if all_weights else weight
-    line = f"{text} × {kg:g} kg ({basis} weight) = {mg:g} mg" if "kg" in text else f"{text} = {mg:g} mg"
+    named = next((each for each in WEIGHTS if each in text), basis)  # "0.5 mg/kg ideal" says its own weight
+    kg = getattr(all_weights, named) if all_weights else weight
+    line = f"{text} × {kg:g} kg ({named} weight) = {mg:.4g} mg" if "kg" in text else f"{text} = {mg:.4g} mg"
+    if "hydrochloride" in text or "HCl" in text:
+        line += " of base, as vials are labelled"
     if duration_min and route == "iv":
-        line += f"; in {duration_min:g} min: {mg / duration_min * 60:g} mg/h"
+        line += f"; in {duration_min:g} min: {mg / duration_min * 60:.4g} mg/h"
     if drug == "esketamine" and route == "intranasal":
         line += f"; {mg / 28:g} devices of 28 mg, 5 min apart"
     sheet = pump_sheet(mg, weight, duration_min, vial, bag_ml) if vial else None

@@ -15,6 +15,7 @@ from regrow.safety.finding import Clearance, Finding, Say, amber, judge, never, 
 from regrow.safety.settings import Settings
 
 H02 = "H-02 a wrong dose"
+PRESCRIBER = Clearance.PRESCRIBER
 VIALS = (10.0, 50.0, 100.0)  # mg/mL sold in the US (NDC directory, read)
 
 
@@ -85,7 +86,9 @@ class DoseFacts:
     """One planned dose. route: iv im sc oral sublingual intranasal; use: mood or pain; mg of base; durations in min.
 
     `bolus_mg` is a loading bolus before a pain infusion; `basis` is actual, ideal, adjusted or "" (not chosen);
-    `weight` is the actual weight, kg; `first_mg` the first dose of this course, None for the first.
+    `weight` is the actual weight, kg, `weight_before` the one measured before it; `per_kg` says that the mg follow from
+    the weight; `first_mg` the first dose of this person's earlier courses, None for the first course.
+    `pain_indication` is True when pain is what the evaluation names.
     """
 
     drug: str
@@ -102,6 +105,9 @@ class DoseFacts:
     first_mg: float | None = None
     age: float | None = None
     first_of_course: bool = False
+    per_kg: bool = False
+    weight_before: float | None = None
+    pain_indication: bool = True
 
 
 def _per_kg(f: DoseFacts) -> float | None:
@@ -131,14 +137,16 @@ def fresh_weight(f: DoseFacts, s: Settings) -> Iterator[Say]:
     "dose",
     "Dose above the clinic's cap",
     hazard=H02,
-    source="CANMAT 2021; Andrade 2017 and 2019 (read); KADS (memory); caps confirmed by the clinic",
+    source="caps assumed; Andrade 2017 and 2019 report 0.1 to 0.75 IV and to 7 oral (read); KADS SC (memory)",
 )
 def cap(f: DoseFacts, s: Settings) -> Iterator[Say]:
     per_kg = _per_kg(f)
     if f.use == "pain" or per_kg is None:
         return
     flat = {"sublingual": s.cap_sl, "intranasal": s.cap_nasal if f.drug == "ketamine" else None}
-    each = {"iv": s.cap_iv if f.drug == "ketamine" else s.esk_iv_cap, "im": s.cap_im, "sc": s.cap_sc, "oral": s.cap_po}
+    each = {"iv": s.cap_iv, "im": s.cap_im, "sc": s.cap_sc, "oral": s.cap_po}
+    if f.drug == "esketamine":
+        each |= dict.fromkeys(("iv", "im", "sc"), s.esk_cap)
     if f.route in each and per_kg > each[f.route] + 1e-9:
         limit = each[f.route]
         yield red(
@@ -168,12 +176,17 @@ def alert(f: DoseFacts, s: Settings) -> Iterator[Say]:
         )
 
 
-@rule("R-DO-04", "dose", "Ceiling", hazard=H02, source="Andrade 2019 oral (read); others assumed")
+@rule("R-DO-04", "dose", "Ceiling", hazard=H02, source="oral: highest that Andrade 2019 reports (read); others assumed")
 def ceiling(f: DoseFacts, s: Settings) -> Iterator[Say]:
-    if f.mg <= 0:
+    unknown = f.per_kg and (f.weight is None or f.bmi is None)  # then other rules say what is missing
+    if f.mg <= 0 and not unknown:
         yield never(f"a dose of {f.mg:g} mg is not a dose.", mg=f.mg)
     per_kg = _per_kg(f)
     each = {"iv": s.ceiling_iv, "im": s.ceiling_im, "sc": s.ceiling_im, "oral": s.ceiling_po}
+    if f.drug == "esketamine":
+        each |= dict.fromkeys(("iv", "im", "sc"), s.esk_ceiling)
+    if f.drug not in ("ketamine", "esketamine") or f.route not in (*each, "intranasal", "sublingual"):
+        yield never(f"{f.drug} by route {f.route}: no limit is laid down here, so it is not given here.")
     if f.use == "mood" and per_kg is not None and f.route in each and per_kg > each[f.route] + 1e-9:
         yield never(
             f"{per_kg:.2f} mg/kg {f.route.upper()} is above {each[f.route]:g} mg/kg, the ceiling here. Check the "
@@ -189,7 +202,10 @@ def ceiling(f: DoseFacts, s: Settings) -> Iterator[Say]:
 
 @rule("R-DO-05", "dose", "Pain infusion rate", hazard=H02, source="ASRA 2018 chronic pain (read)")
 def pain_rate(f: DoseFacts, s: Settings) -> Iterator[Say]:
-    if f.use != "pain" or not f.weight or not f.duration_min:
+    if f.use != "pain" or not f.weight:
+        return
+    if f.route != "iv" or f.duration_min <= 0:
+        yield never("a pain infusion has a duration and runs into a vein; at once it is a bolus.")
         return
     rate = (f.mg - f.bolus_mg) / f.weight / (f.duration_min / 60)
     if rate > s.pain_rate_ceiling + 1e-9:
@@ -238,6 +254,8 @@ def devices(f: DoseFacts, s: Settings) -> Iterator[Say]:
     "R-DO-08", "dose", "Weight basis from BMI 30", hazard=H02, source="APA 2017 (memory); later data against it (read)"
 )
 def basis(f: DoseFacts, s: Settings) -> Iterator[Say]:
+    if f.per_kg and f.bmi is None:
+        yield never("no height is recorded, so the BMI is not known; measure the height.")
     if f.bmi is not None and f.bmi >= s.bmi_basis and not f.basis_chosen:
         yield red(
             f"BMI {f.bmi:.1f} kg/m2, from {s.bmi_basis:g} the prescriber picks actual, ideal or adjusted weight.",
@@ -272,6 +290,31 @@ def creep(f: DoseFacts, s: Settings) -> Iterator[Say]:
             Clearance.PRESCRIBER,
             mg=f.mg,
             first_mg=f.first_mg,
+        )
+
+
+@rule("R-DO-11", "dose", "Pain rules only for pain", hazard=H02, source="assumed: a long infusion has other limits")
+def for_pain(f: DoseFacts, s: Settings) -> Iterator[Say]:
+    if f.use == "pain" and not f.pain_indication:
+        yield red("a pain infusion, but the evaluation does not name pain: is this the protocol?", PRESCRIBER)
+
+
+@rule("R-DO-12", "dose", "Weight believable", hazard=H02, source="assumed: pounds for kilograms double a dose")
+def believable(f: DoseFacts, s: Settings) -> Iterator[Say]:
+    if not f.per_kg or f.weight is None:
+        return
+    if f.weight_before and abs(f.weight / f.weight_before - 1) * 100 > s.weight_jump + 1e-9:
+        yield never(
+            f"weight {f.weight:g} kg, before it {f.weight_before:g} kg: more than {s.weight_jump:g} % apart (pounds "
+            "for kilograms?). Weigh again; a second weighing that agrees settles it.",
+            weight=f.weight,
+            before=f.weight_before,
+        )
+    if f.bmi is not None and not s.bmi_low <= f.bmi <= s.bmi_high:
+        yield red(
+            f"BMI {f.bmi:.1f} kg/m2, outside {s.bmi_low:g} to {s.bmi_high:g}: are weight and height in kg and cm?",
+            PRESCRIBER,
+            bmi=round(f.bmi, 1),
         )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from regrow.safety.finding import RULES, Clearance, Finding, Rule, Say, amber, judge, never, rule
+from regrow.safety.finding import RULES, Clearance, Finding, Rule, Say, amber, judge, never, red, rule
 from regrow.safety.settings import Settings
 
 PRESCRIBER = Clearance.PRESCRIBER
@@ -30,7 +30,8 @@ class Candidate:
     """What is known about a person before a course.
 
     `answers` maps a condition code of CONDITIONS to yes (True) or no (False); a missing code was not asked.
-    Days are days since the named event or result, None when there is none. Pressures in mmHg, heart rate in 1/min.
+    Days are days since the named event or result, None when there is none; `not_normal` names the tests whose newest
+    result is marked so. Pressures in mmHg, heart rate in 1/min.
     """
 
     age: float | None
@@ -52,6 +53,11 @@ class Candidate:
     kidney_days: float | None = None
     urine_days: float | None = None
     thyroid_days: float | None = None
+    drug_screen_days: float | None = None
+    not_normal: tuple[str, ...] = ()
+    suicide_risk: str = ""
+    female: bool = False
+    mood_stabiliser: bool = False
 
 
 class Outcome(StrEnum):
@@ -257,7 +263,7 @@ def ecg(c: Candidate, s: Settings) -> Iterator[Say]:
     "eligibility",
     "Laboratory results",
     hazard="H-05 organ damage unseen",
-    source="ASRA 2018 liver (read); Atlanta clinic kidney (read); urine at baseline assumed; thyroid memory",
+    source="ASRA 2018 liver (read); Atlanta clinic kidney (read); urine assumed; thyroid, drug screen memory",
 )
 def labs(c: Candidate, s: Settings) -> Iterator[Say]:
     due = {
@@ -265,6 +271,7 @@ def labs(c: Candidate, s: Settings) -> Iterator[Say]:
         "creatinine": (c.answers.get("kidney"), c.kidney_days),
         "urinalysis": (True, c.urine_days),
         "TSH": (c.answers.get("thyrotoxicosis"), c.thyroid_days),
+        "urine drug screen": (c.answers.get("substance_use"), c.drug_screen_days),
     }
     for name, (needed, days) in due.items():
         if needed and (days is None or days > s.lab_days):
@@ -293,14 +300,14 @@ def pregnancy_test(c: Candidate, s: Settings) -> Iterator[Say]:
 @rule("R-EL-08", "eligibility", "Questions not asked", hazard=H01, source="assumed: an unanswered question is not a no")
 def unasked(c: Candidate, s: Settings) -> Iterator[Say]:
     missing = [code for code in CONDITIONS if code not in c.answers]
+    excluding = [code for code in missing if code not in RELATIVE]
     if missing:
-        yield amber(
-            f"{len(missing)} of {len(CONDITIONS)} conditions were not asked: "
-            + "; ".join(CONDITIONS[code] for code in missing)
-            + ".",
-            PRESCRIBER,
-            missing=len(missing),
-        )
+        listed = "; ".join(CONDITIONS[code] for code in (*excluding, *(x for x in missing if x in RELATIVE)))
+        sentence = f"{len(missing)} of {len(CONDITIONS)} conditions were not asked: {listed}."
+        if excluding:
+            yield never(f"{sentence} Some of them would exclude treatment: ask.", missing=len(missing))
+        else:
+            yield amber(sentence, PRESCRIBER, missing=len(missing))
 
 
 @rule(
@@ -325,6 +332,42 @@ def resting(c: Candidate, s: Settings) -> Iterator[Say]:
         yield amber(
             f"resting heart rate {c.hr:g}/min, above {s.hr_caution:g}.", PRESCRIBER, hr=c.hr, limit=s.hr_caution
         )
+
+
+@rule(
+    "R-EL-10",
+    "eligibility",
+    "Whether pregnancy is possible",
+    hazard="H-06 harm to an unborn child",
+    source="Spravato US label (read); age assumed",
+)
+def fertile(c: Candidate, s: Settings) -> Iterator[Say]:
+    if c.female and not c.can_be_pregnant and c.age is not None and c.age <= s.fertile_age:
+        yield amber(f"female, {c.age:g} y, marked as unable to be pregnant: is that so? Else no test is asked for.")
+
+
+@rule("R-EL-11", "eligibility", "High risk of suicide", hazard="H-13 suicide", source="Spravato boxed warning (read)")
+def high_risk(c: Candidate, s: Settings) -> Iterator[Say]:
+    if c.suicide_risk == "high":
+        yield red("suicide risk is high: a safety plan, and the prescriber decides where to treat.", PRESCRIBER)
+
+
+@rule(
+    "R-EL-12",
+    "eligibility",
+    "A result that is not normal",
+    hazard=H01,
+    source="assumed: a test done is not a test passed",
+)
+def not_normal(c: Candidate, s: Settings) -> Iterator[Say]:
+    for test in c.not_normal:
+        yield amber(f"{test}: the newest result is marked not normal. The prescriber decides.", PRESCRIBER, test=test)
+
+
+@rule("R-CR-14", "eligibility", "Bipolar without a mood stabiliser", hazard="H-14 mania", source="memory")
+def unprotected(c: Candidate, s: Settings) -> Iterator[Say]:
+    if c.answers.get("bipolar") and not c.mood_stabiliser:
+        yield amber("bipolar disorder and no mood stabiliser among the medicines.", PRESCRIBER)
 
 
 def adequate_failures(trials: Iterable[Trial], settings: Settings) -> int:

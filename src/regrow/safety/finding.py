@@ -6,7 +6,7 @@ finding is, `clearance` says who may let the work go on in spite of it. The two 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Any
@@ -49,6 +49,16 @@ class Finding:
     def needs_signature(self) -> bool:
         return self.clearance in (Clearance.PRESCRIBER, Clearance.SECOND)
 
+    def covered_by(self, record: Mapping[str, Any]) -> bool:
+        """True when a decision on the finding kept in `record` still holds for this one: the same rule, not louder,
+        asking no more, and measured values that have not moved on. A yes to 162/98 is no yes to 205/118."""
+        if record.get("rule") != self.rule or _RANK[self.clearance.value] > _RANK[record.get("clearance", "free")]:
+            return False
+        if self.severity > Severity[str(record.get("severity", "info")).upper()]:
+            return False
+        then = record.get("numbers", {})
+        return all(_near(name, value, then.get(name)) for name, value in self.numbers if name in _MEASURED)
+
     def record(self) -> dict[str, Any]:
         """The finding as plain data, as it is kept in the record beside the decision it led to."""
         return {
@@ -59,6 +69,21 @@ class Finding:
             "source": self.source,
             "numbers": dict(self.numbers),
         }
+
+
+_RANK = {"free": 0, "prescriber": 1, "second signature": 2, "never": 3}
+# What was measured or ordered, and how far it may move before a decision on it is asked for again (assumed); a share of
+# the value for doses, body and times. Days and ages move by themselves and are not here.
+_MEASURED: dict[str, float | None] = {"sbp": 8, "dbp": 6, "hr": 8, "spo2": 1, "temp": 0.3, "rr": 1, "moaas": 0}
+_MEASURED |= dict.fromkeys(("mg", "mg_per_kg", "rate", "bmi", "min", "hours"))
+_SHARE = 0.05
+
+
+def _near(name: str, now: Any, then: Any) -> bool:
+    if now is None or then is None:
+        return now is then
+    room = _MEASURED[name]
+    return abs(now - then) <= (_SHARE * abs(then) if room is None else room) + 1e-9
 
 
 @dataclass(frozen=True)

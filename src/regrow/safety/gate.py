@@ -46,6 +46,7 @@ class GateFacts:
     alcohol_hours: float | None = None
     benzo_hours: float | None = None
     takes_benzo: bool = False
+    takes_long_benzo: bool = False
     intoxicated: bool | None = None
     new_suicidal_ideation: bool | None = None
     medicines_changed: bool | None = None
@@ -61,6 +62,10 @@ class GateFacts:
     hr: float | None = None
     spo2: float | None = None
     temp: float | None = None
+    rr: float | None = None
+    moaas: float | None = None
+    symptoms: tuple[str, ...] = ()
+    answers_minutes: float | None = 0
     baseline_minutes: float | None = None
     pdmp_days: float | None = None
     urine_days: float | None = None
@@ -74,7 +79,7 @@ class GateFacts:
     "gate",
     "Signed psychiatric evaluation",
     hazard="H-04 treatment without an indication",
-    source="Dothan clinic; APA 2017; AANA (read)",
+    source="Dothan clinic; AANA (read); APA 2017 (memory)",
 )
 def evaluated(f: GateFacts, s: Settings) -> Iterator[Say]:
     if not f.evaluation_signed:
@@ -284,13 +289,14 @@ def alcohol(f: GateFacts, s: Settings) -> Iterator[Say]:
 
 @rule("R-GA-19", "gate", "Benzodiazepine", hazard=H_RESP, source="Veraart 2021; Andrade 2017 (read); hours assumed")
 def benzodiazepine(f: GateFacts, s: Settings) -> Iterator[Say]:
-    if f.takes_benzo and (f.benzo_hours is None or f.benzo_hours < s.benzo_hours):
+    limit = s.benzo_hours_long if f.takes_long_benzo else s.benzo_hours
+    if f.takes_benzo and (f.benzo_hours is None or f.benzo_hours < limit):
         when = "at an unknown time" if f.benzo_hours is None else f"{f.benzo_hours:g} h ago"
         yield amber(
-            f"benzodiazepine {when}; {s.benzo_hours:g} h where that is safe.",
+            f"benzodiazepine {when}; {limit:g} h where that is safe, never by an abrupt stop.",
             PRESCRIBER,
             hours=f.benzo_hours,
-            limit_h=s.benzo_hours,
+            limit_h=limit,
         )
 
 
@@ -308,6 +314,41 @@ def plan_open(f: GateFacts, s: Settings) -> Iterator[Say]:
         yield never(
             f"{f.overrides_open} findings of evaluation or plan wait for a prescriber's decision.",
             open=f.overrides_open,
+        )
+
+
+@rule("R-GA-21", "gate", "Answers of the day", hazard="H-19 nobody looks", source="assumed")
+def of_today(f: GateFacts, s: Settings) -> Iterator[Say]:
+    if f.answers_minutes is not None and f.answers_minutes > s.answers_minutes:
+        yield never(
+            f"the day's questions were answered {f.answers_minutes:.0f} min ago; {s.answers_minutes:g} count; ask.",
+            minutes=round(f.answers_minutes),
+            limit=s.answers_minutes,
+        )
+
+
+@rule("R-SY-01", "gate", "Symptoms before a dose", hazard=H_BP, source="assumed")
+def complaints(f: GateFacts, s: Settings) -> Iterator[Say]:
+    if f.symptoms:
+        yield red(f"{', '.join(f.symptoms)} before the drug: hold.", PRESCRIBER)
+
+
+@rule("R-SE-01", "gate", "Awake before a dose", hazard=H_RESP, source="scale: Chernik 1990 (memory); limits assumed")
+def awake(f: GateFacts, s: Settings) -> Iterator[Say]:
+    if f.moaas is not None and f.moaas <= s.moaas_amber:
+        yield never(f"MOAA/S {f.moaas:g} before the drug: sedated, no drug today.", moaas=f.moaas)
+    elif f.moaas is not None and f.moaas < 5:
+        yield red(f"MOAA/S {f.moaas:g} before the drug, 5 is awake: hold.", PRESCRIBER, moaas=f.moaas)
+
+
+@rule("R-RR-01", "gate", "Breathing before a dose", hazard=H_RESP, source="assumed, as during the drug")
+def breaths(f: GateFacts, s: Settings) -> Iterator[Say]:
+    if f.rr is not None and not s.rr_low_red <= f.rr <= s.rr_high_red:
+        yield red(
+            f"{f.rr:g} breaths/min, outside {s.rr_low_red:g} to {s.rr_high_red:g}: hold.",
+            PRESCRIBER,
+            rr=f.rr,
+            limit=s.rr_low_red,
         )
 
 

@@ -38,25 +38,43 @@ class Settings:
     cv_event_days: float = number(42, "d", 42, 365, "no dose this long after a cardiac event", "EU SmPC (memory)")
     ecg_age: float = number(50, "y", 18, 70, "from this age an ECG before the first dose", ASSUMED)
     lab_days: float = number(90, "d", 30, 365, "a laboratory result counts this long", ASSUMED)
+    fertile_age: float = number(55, "y", 45, 60, "up to this age a woman is asked whether she can be pregnant", ASSUMED)
     bmi_review: float = number(35, "kg/m2", 30, 45, "from this BMI the weight basis is reviewed", ASSUMED)
     bmi_basis: float = number(30, "kg/m2", 25, 40, "from this BMI the prescriber picks the weight", "APA 2017 (memory)")
     hr_caution: float = number(100, "1/min", 90, 120, "resting heart rate above which to decide", "Yale 2024 (read)")
     # dose
     weight_days: float = number(7, "d", 1, 14, "a weight counts this long", ASSUMED)
-    cap_iv: float = number(1.0, "mg/kg", 0.1, 1.5, "IV, above: two signatures", "CANMAT; Andrade 2017 (read); assumed")
+    weight_jump: float = number(10, "%", 5, 20, "a weight this far from the one before is taken again", ASSUMED)
+    bmi_low: float = number(14, "kg/m2", 12, 16, "below: weight or height may be in another unit", ASSUMED)
+    bmi_high: float = number(45, "kg/m2", 40, 60, "above: weight or height may be in another unit", ASSUMED)
+    cap_iv: float = number(
+        1.0, "mg/kg", 0.1, 1.5, "IV, above: two signatures", f"{ASSUMED}; Andrade 2017: 0.1 to 0.75 (read)"
+    )
     cap_im: float = number(1.0, "mg/kg", 0.1, 1.5, "IM, above: two signatures", ASSUMED)
     cap_sc: float = number(0.9, "mg/kg", 0.1, 1.5, "SC, above: two signatures", "KADS trial (memory)")
-    cap_po: float = number(2.5, "mg/kg", 0.25, 7, "oral, above: two signatures", "Andrade 2019 (read)")
-    cap_nasal: float = number(100, "mg", 25, 150, "racemic nasal, above: two signatures", "FDA alert 2022 (memory)")
+    cap_po: float = number(
+        2.5, "mg/kg", 0.25, 7, "oral, above: two signatures", f"Andrade 2019: 2 to 2.5 equals IV (read); {ASSUMED}"
+    )
+    cap_nasal: float = number(100, "mg", 25, 150, "racemic nasal, above: two signatures", "memory")
     cap_sl: float = number(100, "mg", 25, 150, "sublingual, above: two signatures", "memory")
     ceiling_iv: float = number(1.5, "mg/kg", 0.5, 2.0, "IV for mood, above: never here", ASSUMED)
     ceiling_im: float = number(1.5, "mg/kg", 0.5, 2.0, "IM or SC, above: never here", ASSUMED)
-    ceiling_po: float = number(7.0, "mg/kg", 1, 7, "oral, above: never here", "Andrade 2019 (read)")
+    ceiling_po: float = number(
+        7.0, "mg/kg", 1, 7, "oral, above: never here", f"Andrade 2019: highest reported (read); {ASSUMED}"
+    )
     ceiling_flat: float = number(150, "mg", 50, 200, "racemic nasal or sublingual, above: never here", ASSUMED)
     alert_mg: float = number(100, "mg", 30, 150, "any parenteral dose for mood above: two signatures", ASSUMED)
-    esk_iv_cap: float = number(0.4, "mg/kg", 0.1, 0.5, "IV esketamine, above: two signatures", "memory")
+    esk_cap: float = number(0.4, "mg/kg", 0.1, 0.5, "esketamine IV, IM, SC, above: two signatures", "memory")
+    esk_ceiling: float = number(0.75, "mg/kg", 0.25, 1.0, "esketamine IV, IM, SC, above: never here", ASSUMED)
     pain_rate_cap: float = number(2.0, "mg/kg/h", 0.5, 2.0, "pain infusion, above: two signatures", "ASRA 2018 (read)")
-    pain_rate_ceiling: float = number(7.0, "mg/kg/h", 2, 7, "pain infusion, above: never here", "ASRA 2018 (read)")
+    pain_rate_ceiling: float = number(
+        3.0,
+        "mg/kg/h",
+        2,
+        7,
+        "pain infusion, above: never here",
+        f"{ASSUMED}; ASRA 2018: 7 in intensive care only (read)",
+    )
     pain_bolus_cap: float = number(0.35, "mg/kg", 0.1, 0.35, "pain bolus, above: two signatures", "ASRA 2018 (read)")
     iv_shortest: float = number(2, "min", 2, 40, "IV for mood, faster: never here", "Andrade 2017 (read)")
     iv_longest: float = number(100, "min", 40, 240, "IV for mood, slower: prescriber", "Andrade 2017 (read)")
@@ -74,7 +92,9 @@ class Settings:
     nasal_fluid_minutes: float = number(30, "min", 30, 120, "no liquid before esketamine", "LA DMH; Touchstone (read)")
     nasal_spray_hours: float = number(1, "h", 1, 6, "no other nasal spray before esketamine", "LA DMH (read)")
     alcohol_hours: float = number(24, "h", 12, 72, "no alcohol before a dose", f"label; {ASSUMED}")
-    benzo_hours: float = number(12, "h", 8, 48, "benzodiazepine sooner than this: warn", ASSUMED)
+    benzo_hours: float = number(12, "h", 8, 48, "short-acting benzodiazepine sooner than this: warn", ASSUMED)
+    benzo_hours_long: float = number(24, "h", 12, 72, "long-acting benzodiazepine sooner than this: warn", ASSUMED)
+    answers_minutes: float = number(120, "min", 30, 240, "the day's answers count this long", ASSUMED)
     pregnancy_days: float = number(28, "d", 1, 28, "a pregnancy test counts this long", f"label; {ASSUMED}")
     pdmp_days: float = number(90, "d", 1, 180, "prescription monitoring check counts this long", ASSUMED)
     urine_days: float = number(90, "d", 30, 180, "urinalysis counts this long", ASSUMED)
@@ -100,7 +120,7 @@ class Settings:
     sbp_low: float = number(90, "mmHg", 80, 100, "below", "ED protocol (read)")
     dbp_amber: float = number(100, "mmHg", 90, 105, "from here", ASSUMED)
     dbp_red: float = number(110, "mmHg", 100, 120, "from here", ASSUMED)
-    bp_recheck: float = number(5, "min", 2, 10, "a high pressure is measured again within", "ED protocol (read)")
+    bp_recheck: float = number(5, "min", 2, 10, "a high pressure is measured again within", ASSUMED)
     hr_high_amber: float = number(110, "1/min", 100, 120, "above", "clinic software guide (read)")
     hr_low_amber: float = number(55, "1/min", 45, 60, "below", "clinic software guide (read)")
     hr_high_red: float = number(120, "1/min", 110, 150, "above", "clinic software guide (read)")
@@ -127,7 +147,7 @@ class Settings:
     round_nasal: float = number(15, "min", 5, 20, "vitals are due, nasal esketamine", ASSUMED)
     round_maoi: float = number(5, "min", 5, 10, "with an MAO inhibitor in the first hour", ASSUMED)
     late_grace: float = number(
-        5, "min", 1, 5, "due + this is late: red, charge nurse called", "Dothan clinic 10-15 min"
+        5, "min", 1, 5, "due + this is late: red, charge nurse called", "Dothan clinic 10 to 15 min (read)"
     )
     escalate_after: float = number(10, "min", 5, 15, "due + this calls the prescriber", ASSUMED)
     anchor_window: float = number(5, "min", 1, 10, "a reading this near counts as the 40 min one", ASSUMED)

@@ -82,7 +82,8 @@ def life_support(f: StaffFacts, s: Settings) -> Iterator[Say]:
 
 @dataclass(frozen=True)
 class RegisterFacts:
-    """One controlled-drug movement, mg; `balance` before it; `drawn given wasted` of one session when it closes."""
+    """One controlled-drug movement, mg; `balance` before it; `drawn given wasted` of one session when it closes, and
+    the mg that the session itself says were given (`said`)."""
 
     kind: str  # received | drawn | wasted | given | counted | returned
     mg: float
@@ -93,6 +94,7 @@ class RegisterFacts:
     drawn: float | None = None
     given: float | None = None
     wasted: float | None = None
+    said: float | None = None
 
 
 H_CD = "H-25 diversion of a controlled drug"
@@ -130,7 +132,7 @@ def balance(f: RegisterFacts, s: Settings) -> Iterator[Say]:
         yield red(
             f"counted {f.mg:g} mg, the register says {f.balance:g} mg: report and explain.", mg=f.mg, balance=f.balance
         )
-    if f.mg <= 0 and f.kind != "counted":
+    if f.mg <= 0 and f.kind not in ("counted", "closed"):
         yield never(f"{f.mg:g} mg is no amount.", mg=f.mg)
 
 
@@ -144,6 +146,17 @@ def expired(f: RegisterFacts, s: Settings) -> Iterator[Say]:
 def not_above(f: RegisterFacts, s: Settings) -> Iterator[Say]:
     if f.given is not None and f.drawn is not None and f.given > f.drawn + s.balance_tolerance:
         yield red(f"given {f.given:g} mg, but only {f.drawn:g} mg were drawn.", given=f.given, drawn=f.drawn)
+
+
+@rule("R-CD-06", "register", "Register and session say the same", hazard=H_CD, source="assumed")
+def same(f: RegisterFacts, s: Settings) -> Iterator[Say]:
+    if f.said is not None and f.given is not None and abs(f.given - f.said) > s.balance_tolerance + 1e-9:
+        yield red(
+            f"the register says {f.given:g} mg were given, the session {f.said:.1f} mg.",
+            given=f.given,
+            said=round(f.said, 3),
+            limit=s.balance_tolerance,
+        )
 
 
 def staffing(facts: StaffFacts, settings: Settings) -> tuple[Finding, ...]:

@@ -21,7 +21,7 @@ from regrow.clinic.models import (
     Trial,
 )
 from regrow.refusal import Refusal
-from regrow.safety import Finding
+from regrow.safety import Clearance, Finding
 
 KEY = re.compile(r"[0-9a-f]{24}")
 ENQUIRY_DAYS = 180
@@ -208,6 +208,13 @@ def decide(
     _entitled(act)
     if finding.blocks:
         raise Refusal(finding.rule, f"{finding.sentence} Nobody may override this.", field="rule", value=finding.rule)
+    if finding.clearance is Clearance.SECOND:
+        raise Refusal(
+            "SECOND-SIGNATURE",
+            f"{finding.rule}: this needs a second prescriber's signature on the order, not a decision.",
+            field="rule",
+            value=finding.rule,
+        )
     if len(reason.strip()) < 5:
         raise Refusal("REASON-MISSING", f"{finding.rule}: write the reason, at least a few words.", field="reason")
     row = Decision.objects.create(

@@ -16,7 +16,7 @@ from regrow.safety import Clearance, Finding, dose_findings, rounds
 
 
 def plan_findings(course: Course, now: datetime) -> tuple[Finding, ...]:
-    """Every finding on the doses of a course as of now: the loudest dose of each kind."""
+    """Every finding on the doses of a course as of now: of each kind the one on the largest dose."""
     settings = access.settings_now()
     weight, height, _ = facts.body(course.patient)
     female = course.patient.sex == "female"
@@ -28,8 +28,15 @@ def plan_findings(course: Course, now: datetime) -> tuple[Finding, ...]:
                 text, course.drug, course.route, course.duration_min, weight or 70.0, height, female, course.basis
             )
         for f in dose_findings(facts.course_dose_facts(course, now, mg, first=place == 0), settings):
-            seen.setdefault((f.rule, f.clearance.value), f)
+            key = (f.rule, f.clearance.value)
+            if key not in seen or _amount(f) > _amount(seen[key]):
+                seen[key] = f
     return tuple(sorted(seen.values(), key=lambda f: (-f.severity, not f.blocks, f.rule)))
+
+
+def _amount(finding: Finding) -> float:
+    numbers = dict(finding.numbers)
+    return next((float(numbers[k]) for k in ("mg_per_kg", "rate", "mg") if numbers.get(k) is not None), 0.0)
 
 
 @action("chart.write")

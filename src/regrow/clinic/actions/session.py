@@ -19,7 +19,17 @@ from regrow.clinic.models import Entry, Session, Staff
 from regrow.clinic.roles import PRESCRIBER
 from regrow.clinic.session import GUARDED, KINDS, State, leave_findings
 from regrow.refusal import Refusal
-from regrow.safety import Clearance, Finding, Settings, dose_findings, gate, schedule_findings, staffing
+from regrow.safety import (
+    Clearance,
+    Finding,
+    RegisterFacts,
+    Settings,
+    dose_findings,
+    gate,
+    register_findings,
+    schedule_findings,
+    staffing,
+)
 
 IDEM = re.compile(r"[A-Za-z0-9_-]{8,64}")
 OLDEST, FUTURE = timedelta(hours=24), timedelta(seconds=60)
@@ -181,10 +191,10 @@ def start_findings(
     dose = dose_findings(
         facts.course_dose_facts(course, now, order.mg if order else None, session.number == 1), settings
     )
-    signed = {(f["rule"], f["clearance"]) for f in course.findings} if course.in_force else set()
-    decided = {d.rule for d in facts.valid_decisions(course.patient, facts.signed_evaluation(course.patient))}
-    # What two prescribers signed with the order, or one decided on, is not asked again on the day.
-    found += [f for f in dose if f.blocks or ((f.rule, f.clearance.value) not in signed and f.rule not in decided)]
+    decisions = facts.valid_decisions(course.patient, facts.signed_evaluation(course.patient))
+    signed = [record for record in course.findings if course.in_force] + [d.finding for d in decisions]
+    # What was signed with the order, or decided on, is not asked again on the day unless its numbers have moved on.
+    found += [f for f in dose if f.blocks or not any(f.covered_by(record) for record in signed)]
     return tuple(sorted(found, key=lambda f: (-f.severity, not f.blocks, f.rule)))
 
 
@@ -277,6 +287,12 @@ def _decision(
         raise Refusal("NO-FINDING", f"{p['rule']} says nothing now; reload the page.", field="rule", value=p["rule"])
     if match[0].blocks:
         raise Refusal(match[0].rule, f"{match[0].sentence} Nobody may override this.", field="rule")
+    if match[0].clearance is Clearance.SECOND and act.staff.pk == session.course.signed_by_id:
+        raise Refusal(
+            "SECOND-SIGNATURE",
+            f"{match[0].rule}: {session.course.signed_by} signed the order; another prescriber decides on this.",
+            field="rule",
+        )
     _licensed(act)
     return {**p, "finding": match[0].record()}
 
@@ -348,6 +364,21 @@ def _rate(act: Act, session: Session, p: dict[str, Any], s: State, settings: Set
             field="mg_per_h",
             value=p["mg_per_h"],
         )
+    if p["mg_per_h"] <= 0:
+        raise Refusal("RATE-RANGE", "rate 0 mg/h: pause or stop the infusion instead.", field="mg_per_h", value=0)
+    weight = facts.body(session.course.patient)[0]
+    if (
+        s.order.use == "pain"
+        and weight
+        and p["mg_per_h"] / weight > max(settings.pain_rate_cap, ordered / weight) + 1e-9
+    ):
+        raise Refusal(
+            "R-DO-05",
+            f"rate {p['mg_per_h'] / weight:.2f} mg/kg/h is above {settings.pain_rate_cap:g}; "
+            "plan anew with two signatures.",
+            field="mg_per_h",
+            value=p["mg_per_h"],
+        )
     return p
 
 
@@ -411,15 +442,11 @@ def _sign(act: Act, session: Session, p: dict[str, Any], s: State, settings: Set
             "REGISTER-EMPTY", "sign: the controlled-drug register has no line for this session.", field="register"
         )
     mg = {k: sum(m.mg for m in rows if m.kind == k) for k in ("drawn", "given", "wasted")}
-    gap = mg["drawn"] - mg["given"] - mg["wasted"]
-    if abs(gap) > settings.balance_tolerance + 1e-9 and len(p.get("reason", "")) < 5:
-        raise Refusal(
-            "R-CD-01",
-            f"sign: drawn {mg['drawn']:g}, given {mg['given']:g}, wasted {mg['wasted']:g} mg do not "
-            "add up; complete the register or write why.",
-            field="register",
-        )
-    return p
+    closing = RegisterFacts("closed", 0, drawn=mg["drawn"], given=mg["given"], wasted=mg["wasted"], said=s.given_mg)
+    found = register_findings(closing, settings)
+    if found and len(p.get("reason", "")) < 5:
+        raise Refusal(found[0].rule, f"sign: {found[0].sentence} Complete the register or write why.", field="register")
+    return {**p, "findings": [f.record() for f in found]} if found else p
 
 
 def _correct(
