@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from regrow import engine, mechanism
+from regrow import cautions, engine, mechanism
 from regrow.catalog import conditions, drugs, models, structures
 from regrow.mechanism import switches
 from regrow.people import Population, normal
@@ -75,6 +75,7 @@ class Assembly:
             found.append(f"condition {condition!r} is not known and changes nothing; known: {known}")
         if self.condition is not None and self.condition.says:
             found.append(f"{self.condition.title}: {self.condition.says}")
+        found += [*cautions.of_doses(sessions, people), *cautions.of_course(self.course)]
         return tuple(dict.fromkeys(found))
 
     @cached_property

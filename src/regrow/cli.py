@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json as json_text
+import os
 import sys
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +18,8 @@ from regrow.refusal import Refusal
 
 # Typer carries its own copy of click and shows only the leaves of its errors; the root is found through one of them.
 ParserError: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+
+INTERRUPTED = 130
 
 app = typer.Typer(
     help="Plan, deliver and follow ketamine treatment on a mechanistic model. Not a medical device.",
@@ -120,13 +124,13 @@ Route = Annotated[str, typer.Option(help="Give by this route instead.")]
 Duration = Annotated[str, typer.Option(help='Infuse over this time, such as "40 min".')]
 Days = Annotated[str, typer.Option(help='Session days from the first, such as "0,3,7".')]
 People = Annotated[int | None, typer.Option(help="Draw this many people; without it one typical person.")]
-Seed = Annotated[int, typer.Option(help="Same seed, same people.")]
+Seed = Annotated[int | None, typer.Option(help="Same seed, same people; 1 if none is given.")]
 Until = Annotated[str, typer.Option(help='Simulate until, such as "26 weeks".')]
 Belief = Annotated[str, typer.Option(help="open, saline-blind, active-placebo, masked or none.")]
 Without = Annotated[list[str] | None, typer.Option(help="Switch steps of the mechanism off.")]
 With = Annotated[list[str] | None, typer.Option("--with", help="Add conditions or co-treatments.")]
 Mechanism = Annotated[Path | None, typer.Option(help="Equations of your own (.ant) after the plasma.")]
-Workers = Annotated[int, typer.Option(help="Processes to use.")]
+Workers = Annotated[int | None, typer.Option(help="Processes to use.")]
 
 
 @app.command()
@@ -145,14 +149,14 @@ def simulate(
     duration: Duration = "",
     days: Days = "",
     people: People = None,
-    seed: Seed = 1,
+    seed: Seed = None,
     until: Until = "",
     belief: Belief = "open",
     without: Without = None,
     with_: With = None,
-    model: Annotated[str, typer.Option(help="Pharmacokinetic model, or all; with --data an .ant file.")] = "d1",
+    model: Annotated[str, typer.Option(help="Pharmacokinetic model, or all; with --data an .ant file.")] = "",
     mechanism: Mechanism = None,
-    workers: Workers = 1,
+    workers: Workers = None,
     out: Annotated[list[Path] | None, typer.Option(help="Write .nc, .parquet, .csv, .svg or .html.")] = None,
     data: Annotated[Path | None, typer.Option(help="Records of a NONMEM data set, run through --model.")] = None,
     clock: Annotated[str, typer.Option(help="With --data, how long a covariate holds: nocb or locf.")] = "nocb",
@@ -392,8 +396,48 @@ def _belongs(option: str, arg: str) -> bool:
     return all(name in table.switches() for name in arg.split(","))
 
 
+def _check_values(args: list[str]) -> None:
+    """Refuses an empty value (OPTION-EMPTY, such as an unset shell variable leaves) and an option that takes one value
+    but is given two (OPTION-TWICE): neither may be read as something else."""
+    command = typer.main.get_command(app)
+    place = 0
+    while isinstance(commands := getattr(command, "commands", None), dict) and place < len(args):
+        if args[place] not in commands:
+            break
+        command, place = commands[args[place]], place + 1
+    options = {spelling: option for option in command.params for spelling in option.opts if spelling.startswith("-")}
+    seen: dict[str, str] = {}
+    for here, arg in enumerate(args[place:], start=place):
+        name, joined, value = arg.partition("=")
+        option = options.get(name) if arg.startswith("--") else None
+        if option is None or getattr(option, "is_flag", False):
+            continue
+        value = value if joined else args[here + 1] if here + 1 < len(args) else "?"
+        if not value.strip():
+            sentence = f"{name}: its value is empty; give one, or leave the option out"
+            raise Refusal("OPTION-EMPTY", sentence, field=name, value=value)
+        if name in seen and not getattr(option, "multiple", False):
+            sentence = f"{name}: given twice, {seen[name]!r} and {value!r}; give it once"
+            raise Refusal("OPTION-TWICE", sentence, field=name, value=value)
+        seen[name] = value
+
+
 def _say(code: str, sentence: str) -> None:
     print(f"regrow: {code}: {' '.join(sentence.split())}", file=sys.stderr)
+
+
+def _in_words(problem: Exception, args: list[str]) -> str:
+    """The parser's complaint on one line, with the option and the value it is about, which the parser leaves out."""
+    if type(problem).__name__ == "NoArgsIsHelpError":
+        return f"{' '.join(['regrow', *args])}: a command is missing."
+    if isinstance(problem, typer.BadParameter) and problem.param is not None and problem.message:
+        spellings = [text for text in problem.param.opts if text.startswith("-")] or [problem.param.name or ""]
+        pairs = [(arg.partition("=")[0], arg.partition("=")[2]) for arg in args if "=" in arg]
+        pairs += pairwise(args)
+        typed = next(((option, value) for option, value in pairs if option in spellings), (spellings[0], ""))
+        kind = "a whole number is needed" if "integer" in problem.message else problem.message
+        return f"{typed[0]}: {typed[1]!r}: {kind}."
+    return str(problem).rstrip(".") + "."
 
 
 clinic.attach(app)
@@ -403,8 +447,14 @@ def main(args: list[str] | None = None) -> None:
     """Runs one command and exits: 0 done, 1 could not finish, 2 bad input, 130 interrupted."""
     from regrow.refusal import Failure
 
+    given = sys.argv[1:] if args is None else args
     try:
-        code = app(_spread(sys.argv[1:] if args is None else args), standalone_mode=False)
+        given = _spread(given)
+        _check_values(given)
+        code = app(given, standalone_mode=False)
+        sys.stdout.flush()
+        if code == INTERRUPTED:  # the parser has caught it already
+            raise KeyboardInterrupt
     except Refusal as refusal:
         _say(refusal.code, refusal.sentence)
         sys.exit(2)
@@ -413,8 +463,13 @@ def main(args: list[str] | None = None) -> None:
         sys.exit(1)
     except (typer.Abort, KeyboardInterrupt):
         _say("INTERRUPTED", "stopped by the keyboard; nothing was written.")
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except ParserError as problem:
-        _say("USAGE", f"{problem} `regrow --help` lists what there is.")
+        _say("USAGE", f"{_in_words(problem, given)} `regrow --help` lists what there is.")
         sys.exit(2)
+    except OSError as problem:
+        # Standard output is gone (closed or full): drop what waits for it, or Python complains once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _say("OUT-WRITE", f"{problem.filename or 'standard output'}: {problem.strerror}; nothing more was written.")
+        sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)

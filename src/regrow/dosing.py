@@ -67,11 +67,11 @@ class Dose:
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.amount) and self.amount >= 0):
-            raise _refuse("DOSE-RANGE", "dose", self.amount, "is not 0 or more; give an amount of at least 0")
+            raise _refuse("DOSE-RANGE", "dose", f"{self.amount:g} {self.unit}", "is not 0 or more; give at least 0")
         for field, hours in (("duration", self.duration_h), ("offset", self.offset_h)):
             if not 0 <= hours <= _LONGEST_H:
-                limit = f"h is outside 0 to {_LONGEST_H:g} h; give a time within that range"
-                raise _refuse("DURATION-RANGE", field, hours, limit)
+                limit = f"is outside 0 to {_LONGEST_H:g} h; give a time within that range"
+                raise _refuse("DURATION-RANGE", field, write(hours, "h", 4), limit)
         for field, value, known in (("unit", self.unit, AMOUNT_UNITS), ("weight", self.weight, WEIGHTS)):
             if value not in known:
                 raise _refuse("DOSE-UNIT", f"dose {field}", value, f"is not known; use {', '.join(known)}")

@@ -19,6 +19,7 @@ from regrow import units
 from regrow.refusal import Refusal
 
 if TYPE_CHECKING:
+    from regrow.catalog import drugs
     from regrow.people import Population
     from regrow.regimen import Course
     from regrow.simulate import Result
@@ -47,14 +48,14 @@ class Order:
     duration: str = ""
     days: str = ""
     people: int | None = None
-    seed: int = 1
+    seed: int | None = None
     until: str = ""
     belief: str = "open"
     without: tuple[str, ...] = ()
     with_: tuple[str, ...] = ()
-    model: str = "d1"
+    model: str = ""
     mechanism: Path | None = None
-    workers: int = 1
+    workers: int | None = None
 
 
 def carry_out(order: Order, out: tuple[Path, ...] = (), *, json: bool = False) -> None:
@@ -65,23 +66,45 @@ def carry_out(order: Order, out: tuple[Path, ...] = (), *, json: bool = False) -
     if out:
         from regrow.page import check_out
 
-        for path in out:
-            check_out(path)
+        check_out(*out)
     result = simulated(order)
     from regrow import results
 
-    for caution in result.cautions:
+    for caution in (*_idle(order), *result.cautions):
         _notice(caution)
     if out:
-        from regrow.page import write
+        from regrow import page
 
         data = results.dataset(result)
-        write(data, *out)
+        bare = None
+        if order.mechanism is None and any(page.shows_mood(path) for path in out):
+            from regrow.simulate import without_drug
+
+            bare = results.dataset(without_drug(result.course, result.crowd, workers=order.workers or 1))
+        page.write(data, *out, without_drug=bare)
         _notice(f"wrote {', '.join(map(str, out))}")
     if json:
         print(json_text.dumps(results.as_json(result), ensure_ascii=False, allow_nan=False))
     elif not out:
         print(results.as_text(result))
+
+
+def _idle(order: Order) -> Iterator[str]:
+    """What was asked for and changes nothing in this run, though it is no mistake to ask."""
+    if order.people is None:
+        who = "one typical person, who is drawn by no chance; give --people to draw some"
+        if order.seed is not None:
+            yield f"seed: {order.seed} changes nothing for {who}"
+        if order.workers is not None and order.workers > 1:
+            yield f"workers: {order.workers} share out people, but this is {who}"
+    if order.drug and order.dose and _is_placebo(order.drug):
+        yield f"dose: {order.dose} of placebo is nothing of any drug: every session is shown with 0 mg"
+
+
+def _is_placebo(drug: str) -> bool:
+    from regrow.catalog import drugs
+
+    return drugs.get(drug).id == "placebo"
 
 
 def _notice(sentence: str) -> None:
@@ -99,10 +122,10 @@ def simulated(order: Order) -> Result:
                 sentence = "mechanism: own equations run with one plasma model, not with all; choose one with --model"
                 raise Refusal("MECHANISM-MODEL", sentence, field="model", value="all")
             text = _equations(order.mechanism)
-            return simulate.run(course, people, workers=order.workers, progress=progress, equations=text)
+            return simulate.run(course, people, workers=order.workers or 1, progress=progress, equations=text)
         if order.model == "all":
-            return simulate.side_by_side(course, people, workers=order.workers, progress=progress)
-        return simulate.run(course, people, workers=order.workers, progress=progress)
+            return simulate.side_by_side(course, people, workers=order.workers or 1, progress=progress)
+        return simulate.run(course, people, workers=order.workers or 1, progress=progress)
 
 
 def export(order: Order, form: str, out: Path) -> tuple[str, ...]:
@@ -118,42 +141,62 @@ def _equations(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
-        sentence = f"mechanism: {path} cannot be read as text ({problem}); give the path of an .ant file"
+        why = problem.strerror if isinstance(problem, OSError) else "it is not UTF-8"
+        sentence = f"mechanism: {path} cannot be read as text ({why}); give the path of an .ant file"
         raise Refusal("MECHANISM-FILE", sentence, field="mechanism", value=str(path)) from problem
 
 
 def read(order: Order) -> tuple[Course, Population]:
     """The course and the people that an order states; refuses what it cannot read, naming the option."""
     from regrow import regimen
-    from regrow.catalog import drugs, models, protocols
+    from regrow.catalog import drugs, protocols
     from regrow.mechanism import switches
 
     drug = drugs.get(order.drug) if order.drug else None
-    usual = drug.usual if drug and not order.dose else None
+    protocol = protocols.get(order.protocol)
+    usual = drug.usual if drug else None
+    # A comparator that is not given by the protocol's route is given by its usual one.
+    route = order.route
+    if drug and usual and not route and (not order.dose or protocol.doses[0].route not in drug.routes):
+        route = usual.route
     protocol = regimen.revise(
-        protocols.get(order.protocol),
+        protocol,
         drug=drug.id if drug else None,
         dose=order.dose or (usual.dose if usual else None),
-        route=order.route or (usual.route if usual else None),
-        duration=order.duration or (usual.duration if usual else None),
+        route=route or None,
+        duration=order.duration or (usual.duration if usual and not order.dose else None),
         days=order.days or None,
     )
-    if usual:
+    if usual and not order.dose:
         protocol = replace(protocol, assumed=(*protocol.assumed, f"dose {usual.dose}: {usual.source}"))
+    elif usual and route and not order.route:
+        protocol = replace(protocol, assumed=(*protocol.assumed, f"route {route}: {usual.source}"))
     chosen = [switches.get(name, "without") for name in order.without]
     chosen += [switches.get(name, "with") for name in order.with_]
     course = regimen.Course(
         protocol=protocol,
         belief=order.belief,
         switches=tuple(switch.id for switch in chosen),
-        model=order.model if order.model == "all" else models.get(order.model).id,
+        model=_model(order, drug),
         condition=order.condition or None,
         until_h=units.read(order.until, "h", "until") if order.until else None,
     )
-    if order.workers < 1:
+    if order.workers is not None and order.workers < 1:
         sentence = f"workers: {order.workers} is below 1; give the number of processes to use, 1 or more"
         raise Refusal("WORKERS-RANGE", sentence, field="workers", value=order.workers)
     return course, _people(order, course)
+
+
+def _model(order: Order, drug: drugs.Drug | None) -> str:
+    """The plasma model's id, or "all"; refuses with MODEL-DRUG one for a comparator that brings its own."""
+    from regrow.catalog import models
+
+    if drug is not None and drug.model and order.model:
+        if order.model != "all" and models.get(order.model).id == drug.model:
+            return drug.model
+        sentence = f"model: {order.model} does not hold for {drug.id}, which runs on {drug.model}; leave the model out"
+        raise Refusal("MODEL-DRUG", sentence, field="model", value=order.model)
+    return order.model if order.model == "all" else models.get(order.model or models.DEFAULT).id
 
 
 def _people(order: Order, course: Course) -> Population:
@@ -167,10 +210,11 @@ def _people(order: Order, course: Course) -> Population:
     if isinstance(stated.baseline, int | float) and not 0 < stated.baseline < 60:
         sentence = f"baseline: {order.baseline} is an end of the MADRS; give points between 0 and 60, for example 33"
         raise Refusal("BASELINE-RANGE", sentence, field="baseline", value=order.baseline)
-    uniform(order.seed, [0], "seed")  # refuses a seed that no run could use
+    seed = 1 if order.seed is None else order.seed
+    uniform(seed, [0], "seed")  # refuses a seed that no run could use
     if order.people is None:
-        return Population.of(stated.person(), order.seed)
-    return Population.draw(order.people, order.seed, stated)
+        return Population.of(stated.person(), seed)
+    return Population.draw(order.people, seed, stated)
 
 
 @contextmanager

@@ -19,6 +19,8 @@ class Readout:
     """One read-out: its unit, what it is, the engine outputs it needs, and what people have shown of it.
 
     One that is `on_request` is offered only where the course names a condition that lists it (`catalog/conditions`).
+    `scale` is the catalog's id where it is a rating scale; `fold` says how far its level is uncertain between studies,
+    so many times either way (1: no more than people differ).
     """
 
     name: str
@@ -28,6 +30,8 @@ class Readout:
     compute: Callable[[Values], np.ndarray]
     shown: str
     on_request: bool = False
+    scale: str = ""
+    fold: float = 1.0
 
 
 def _of(name: str) -> Callable[[Values], np.ndarray]:
@@ -62,14 +66,26 @@ def _by_gain(scale: str) -> Callable[[Values], np.ndarray]:
 
 
 def _target(name: str, scale: str, title: str, shown: str) -> Readout:
-    return Readout(name, "points", title, ("improvement",), _by_gain(scale), shown, on_request=True)
+    return Readout(name, "points", title, ("improvement",), _by_gain(scale), shown, on_request=True, scale=scale)
 
 
 _LINKED = "Read from the MADRS by published tables; one person may lie points apart, and single visits more."
 
 
-def _row(name: str, unit: str, title: str, needs: str, compute: Callable[[Values], np.ndarray], shown: str) -> Readout:
-    return Readout(name, unit, title, tuple(needs.split()), compute, shown)
+def _row(
+    name: str,
+    unit: str,
+    title: str,
+    needs: str,
+    compute: Callable[[Values], np.ndarray],
+    shown: str,
+    fold: float = 1.0,
+) -> Readout:
+    return Readout(name, unit, title, tuple(needs.split()), compute, shown, fold=fold)
+
+
+def _score(name: str, scale: str, title: str, compute: Callable[[Values], np.ndarray], shown: str) -> Readout:
+    return Readout(name, "points", title, ("D",), compute, shown, scale=scale)
 
 
 _PRESSURE = "Measured: rises with the dose, back within hours."
@@ -107,7 +123,8 @@ READOUTS: dict[str, Readout] = {
             "Hydroxynorketamine in plasma",
             "C_HNK",
             _plasma("C_HNK"),
-            "Uncertain three-fold between studies; no effect rests on it here.",
+            "Uncertain three-fold either way between studies; no effect rests on it here.",
+            fold=3.0,
         ),
         _row(
             "effect_site",
@@ -183,10 +200,10 @@ READOUTS: dict[str, Readout] = {
             _of("connectivity"),
             "Insula to default-mode connectivity normalised at 2 days, back at 10, in one human study.",
         ),
-        _row("madrs", "points", "MADRS", "D", _of("D"), "Measured in every trial; noise of rating not included."),
-        _row("phq9", "points", "PHQ-9", "D", _linked("phq-9"), f"{_LINKED} Looks back two weeks: not for 24 h."),
-        _row("qids_sr", "points", "QIDS-SR-16", "D", _linked("qids-sr-16"), _LINKED),
-        _row("hdrs17", "points", "HDRS-17", "D", _linked("hdrs-17"), _LINKED),
+        _score("madrs", "madrs", "MADRS", _of("D"), "Measured in every trial; noise of rating not included."),
+        _score("phq9", "phq-9", "PHQ-9", _linked("phq-9"), f"{_LINKED} Looks back two weeks: not for 24 h."),
+        _score("qids_sr", "qids-sr-16", "QIDS-SR-16", _linked("qids-sr-16"), _LINKED),
+        _score("hdrs17", "hdrs-17", "HDRS-17", _linked("hdrs-17"), _LINKED),
         _row(
             "cadss",
             "points",

@@ -197,6 +197,8 @@ class Protocol:
             if phase.days and any(earlier.until for earlier in self.phases[:place]):
                 raise self._bad(phase, "days", "has fixed days behind a phase that ends on a score; use every_days")
         fixed = self._fixed_part()
+        if fixed and fixed[0].day != 0:
+            raise self._bad(fixed[0], "days", f"begins on day {fixed[0].day:g}; days count from the first session, 0")
         for earlier, later in pairwise(fixed):
             if later.day <= earlier.day:
                 sentence = f"has day {later.day:g} behind day {earlier.day:g}; let its days rise"
@@ -324,7 +326,10 @@ def walk(protocol: Protocol, until_day: float, met: Iterable[bool] = ()) -> tupl
 
 
 def read_days(text: str | Iterable[float]) -> tuple[float, ...]:
-    """The session days that "0,3,7" states, sorted; refuses with DAYS-BAD what is no list of different days from 0."""
+    """The session days that "0,3,7" states, sorted; refuses with DAYS-BAD what is no list of different days from 0.
+
+    The first session is day 0: a list that begins later is refused with the same list counted from there.
+    """
     try:
         parts = text.split(",") if isinstance(text, str) else list(text)
         days = tuple(sorted(float(part) for part in parts))
@@ -333,6 +338,10 @@ def read_days(text: str | Iterable[float]) -> tuple[float, ...]:
     if not days or not all(0 <= day <= _LAST_DAY for day in days) or len(set(days)) < len(days):
         limit = f"is not a list of different days from 0 to {_LAST_DAY:g}"
         raise Refusal("DAYS-BAD", f'days: {text!r} {limit}; write them like "0,3,7"', field="days", value=text)
+    if days[0] != 0:
+        way = ",".join(f"{day - days[0]:g}" for day in days)
+        limit = f'begins on day {days[0]:g}, but days count from the first session; write "{way}"'
+        raise Refusal("DAYS-BAD", f"days: {text!r} {limit}", field="days", value=text)
     return days
 
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from regrow import __version__
+from regrow import __version__, outcomes
 from regrow.catalog import scales
-from regrow.readouts import READOUTS
+from regrow.readouts import READOUTS, Readout
 
 if TYPE_CHECKING:
     import xarray
@@ -80,20 +81,49 @@ def summary(result: Result) -> dict[str, Any]:
     found["remission_24h_percent"] = share(DAY_H, remission)
     found["remission_7d_percent"] = share(7 * DAY_H, remission)
     found["remission_end_percent"] = share(end, remission)
-    return found
+    return found | _by_scale(result, show)
+
+
+def _by_scale(result: Result, show: Callable[[np.ndarray], Any]) -> dict[str, Any]:
+    """Score, response, remission and relapse on every scale; null where the run or the scale does not give it.
+
+    Scales that are shown on request have their rows only where a condition asks for them.
+    """
+    reached = outcomes.outcomes(result)
+    rows: dict[str, Any] = {}
+    for name in (name for name, row in READOUTS.items() if row.scale and (name in reached or not row.on_request)):
+        found = reached.get(name)
+        if name != "madrs":
+            rows[f"{name}_baseline"] = None if found is None else show(found.start)
+            rows[f"{name}_end"] = None if found is None else show(found.end)
+            rows[f"{name}_response_end_percent"] = None if found is None else _maybe(found.response)
+            rows[f"{name}_remission_end_percent"] = None if found is None else _maybe(found.remission)
+        key = "relapse_percent" if name == "madrs" else f"{name}_relapse_percent"
+        rows[key] = None if found is None else _maybe(found.relapse)
+    return rows
+
+
+def _maybe(value: float | None) -> float | None:
+    return None if value is None else _plain(value)
+
+
+def middle_person(result: Result) -> int:
+    """The place of the person whose number of sessions is the median one: whose course stands for all.
+
+    Where a phase is ruled by a score, people part; among those with the median number, the one who comes first.
+    """
+    counts = np.sum([np.isfinite(held.mg) for held in result.sessions], axis=0) if result.sessions else np.zeros(1)
+    return int(np.argsort(counts, kind="stable")[(len(counts) - 1) // 2])
 
 
 def sessions(result: Result) -> list[dict[str, Any]]:
-    """The sessions as the median person has them: day, dose in mg of base, route, minutes, and for how many people.
-
-    Where a phase is ruled by a score, people part: a session is listed when at least half of the people have it, or
-    when nobody's schedule is shared by half, the most common one.
-    """
+    """The sessions of the median person: day, dose in mg of base, route, minutes, and the percentage of people who
+    have one on that day; the dose is the median of theirs."""
     rows = []
+    middle = middle_person(result)
     for held in result.sessions:
         has = np.isfinite(held.mg)
-        percent = 100 * float(np.mean(has))
-        if percent < 50 and _ruled(result):
+        if not has[middle]:
             continue
         rows.append(
             {
@@ -103,14 +133,10 @@ def sessions(result: Result) -> list[dict[str, Any]]:
                 "route": held.route,
                 "duration_min": _plain(held.duration_h * 60),
                 "phase": held.phase,
-                "people_percent": _plain(percent),
+                "people_percent": _plain(100 * float(np.mean(has))),
             }
         )
     return rows
-
-
-def _ruled(result: Result) -> bool:
-    return any(phase.until is not None for phase in result.course.protocol.phases)
 
 
 def as_json(result: Result) -> dict[str, Any]:
@@ -124,10 +150,10 @@ def as_json(result: Result) -> dict[str, Any]:
             continue  # belongs to a condition that nobody named
         bands = np.nanpercentile(result.values[name], [50, 5, 95], axis=0)
         points = [[_plain(t), *map(_plain, column)] for t, column in zip(result.times, bands.T, strict=True)]
-        readouts[name] = {"unit": row.unit, "at": points}
+        readouts[name] = {"unit": row.unit, "at": points, **_fold(row)}
     return {
         "protocol": result.course.protocol.id,
-        "people": result.people.n,
+        "people": result.n,
         "models": [model.id for model in result.models],
         "simulated": True,
         "sessions": sessions(result),
@@ -142,12 +168,22 @@ def as_json(result: Result) -> dict[str, Any]:
     }
 
 
+def _fold(row: Readout) -> dict[str, float]:
+    return {"fold_uncertainty": row.fold} if row.fold > 1 else {}
+
+
 def citations(result: Result) -> list[str]:
     """The papers a run leaned on: its plasma models, its protocol's source, then what its equations' values rest on."""
     from regrow import mechanism
 
     plasma = [f"{m.citation} (plasma model {m.id}; {m.confidence})" for m in result.models]
-    values = [f"{p.source} ({p.status}: {p.name})" for p in mechanism.parameters().values() if p.status == "measured"]
+    order = {"measured": 0, "calibrated": 1}
+    leaning: dict[str, list[str]] = {}
+    for p in sorted(mechanism.parameters().values(), key=lambda p: order.get(p.status, 2)):
+        # A source that names no year is no paper: a molar mass, or another parameter's source.
+        if p.status in order and re.search(r"\b(19|20)\d\d\b", p.source):
+            leaning.setdefault(f"{p.source} ({p.status}: ", []).append(p.name)
+    values = [f"{source}{', '.join(names)})" for source, names in leaning.items()]
     return list(dict.fromkeys([*plasma, f"Schedule: {result.course.protocol.source}", *values]))
 
 
@@ -170,7 +206,7 @@ def dataset(result: Result) -> xarray.Dataset:
     variables: dict[str, Any] = {}
     for name, row in READOUTS.items():
         if name in result.values:
-            attrs = {"units": row.unit, "long_name": row.title, "shown": row.shown}
+            attrs = {"units": row.unit, "long_name": row.title, "shown": row.shown, **_fold(row)}
             variables[name] = (("person", "time"), result.values[name], attrs)
     held = result.sessions
     variables["session_day"] = (
@@ -182,6 +218,15 @@ def dataset(result: Result) -> xarray.Dataset:
     variables["session_drug"] = ("session", np.array([h.drug for h in held], dtype=object))
     variables["session_route"] = ("session", np.array([h.route for h in held], dtype=object))
     variables["session_duration_min"] = ("session", np.array([h.duration_h * 60 for h in held]), {"units": "min"})
+    middle = middle_person(result)
+    variables["session_of_middle"] = (
+        "session",
+        np.array([bool(np.isfinite(h.mg[middle])) for h in held], dtype=np.int8),
+        {"long_name": "1 where the median person has this session"},
+    )
+    if len(result.models) > 1:
+        names = np.repeat(np.array([model.id for model in result.models], dtype=object), result.n)
+        variables["model"] = ("person", names, {"long_name": "Plasma model of this copy of the person"})
     mg = np.array([h.mg for h in held]).reshape(len(held), people.n)
     variables["session_dose_mg"] = (("session", "person"), mg, {"units": "mg", "long_name": "Dose, mg of base"})
     for name in dict.fromkeys(name for h in held for name in h.peaks):
@@ -227,18 +272,29 @@ def as_text(result: Result) -> str:
 
     def show(name: str, unit: str = "") -> str:
         value = found[name]
-        if value is None:
-            return "not given by this model"
+        middle = value["median"] if isinstance(value, dict) else value
+        if middle is None:
+            beyond = ("_24h" in name and end < DAY_H) or ("_7d" in name and end < 7 * DAY_H)
+            return "after the end of this run" if beyond else "not given by this model"
         if isinstance(value, dict):
-            if value["median"] is None:
-                return "not given by this model"
-            return f"{value['median']:.3g}{unit} (90 % of people {value['p5']:.3g} to {value['p95']:.3g})"
+            return f"{middle:.3g}{unit} ({spans} {value['p5']:.3g} to {value['p95']:.3g})"
         return f"{value:.3g}{unit}"
 
-    who = "one typical person" if result.people.n == 1 else f"{result.people.n} virtual people"
+    many = len(result.models) > 1
+    who = "one typical person" if result.n == 1 else f"{result.n:,} virtual people"
+    who += f" under each of {len(result.models)} plasma models" if many else ""
+    spans = (
+        f"{len(result.models)} models"
+        if many and result.n == 1
+        else "90 % of people and models"
+        if many
+        else "90 % of people"
+    )
+    end = float(result.times[-1])
     days = ", ".join(f"{row['day']:g}" for row in rows)
+    counted = f"{len(rows)} session{'s' if len(rows) != 1 else ''}"
     lines = [
-        f"{protocol.title}: {len(rows)} sessions, {who}. Simulated, not observed; not a medical device.",
+        f"{protocol.title}: {counted}, {who}. Simulated, not observed; not a medical device.",
         f"  days                  {days}",
         f"  first dose            {rows[0]['dose_mg']:.3g} mg {rows[0]['drug']} {rows[0]['route']}" if rows else "",
         f"  peak ketamine         arterial {show('ketamine_cmax_ng_ml', ' ng/mL')}",
@@ -250,7 +306,7 @@ def as_text(result: Result) -> str:
         f"  dissociation (CADSS)  {show('cadss_max')}",
         f"  systolic rise         {show('sbp_rise_max_mmhg', ' mmHg')}",
     ]
-    if result.people.n > 1:
+    if result.n > 1:
         lines.append(f"  response after 24 h   {show('response_24h_percent', ' %')}")
         lines.append(f"  response at the end   {show('response_end_percent', ' %')}")
         lines.append(f"  remission at the end  {show('remission_end_percent', ' %')}")

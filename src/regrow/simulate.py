@@ -21,7 +21,7 @@ from regrow.engine import solve
 from regrow.people import Population, normal
 from regrow.readouts import READOUTS
 from regrow.refusal import Refusal
-from regrow.regimen import Course, Progress, Session, advance, opening
+from regrow.regimen import Course, Progress, Session, advance, opening, revise
 
 if TYPE_CHECKING:
     import xarray
@@ -101,6 +101,16 @@ class Result:
     cautions: tuple[str, ...]
     models: tuple[models.Model, ...]
 
+    @property
+    def n(self) -> int:
+        """How many people; under several models each stands once per model in `people` and in the values."""
+        return self.people.n // len(self.models)
+
+    @property
+    def crowd(self) -> Population:
+        """The people, each once."""
+        return self.people[: self.n]
+
     def at(self, readout: str, time_h: float) -> np.ndarray:
         """The read-out of every person (n,) at `time_h`, linear between the solved times."""
         column = np.searchsorted(self.times, time_h)
@@ -152,11 +162,15 @@ def run(
     workers: int = 1,
     progress: Callable[[float], None] | None = None,
     equations: str | None = None,
+    only: tuple[str, ...] = (),
 ) -> Result:
     """As `simulate`, but as plain arrays: the quick path of the command line and of the clinic.
 
     `equations` is an own model text in place of everything after the plasma; its read-outs are those it defines.
+    `only` names the read-outs to give, for a run that needs few of them; all where empty.
     """
+    whole = Assembly(course, people, equations)
+    cautions = (*whole.cautions, *whole.switches.notes)  # refuses before anything is solved
     grid = _grid(course, times)
     chunks = [people[start : start + CHUNK] for start in range(0, people.n, CHUNK)]
     parts: list[_Part] = []
@@ -164,15 +178,23 @@ def run(
         from concurrent.futures import ProcessPoolExecutor
         from multiprocessing import get_context
 
-        with ProcessPoolExecutor(min(workers, len(chunks)), mp_context=get_context("spawn")) as pool:
-            for part in pool.map(_solve_chunk, [(course, chunk, grid, equations) for chunk in chunks]):
+        pool = ProcessPoolExecutor(min(workers, len(chunks)), get_context("spawn"), initializer=_end_at_once)
+        with pool:
+            for part in pool.map(_solve_chunk, [(course, chunk, grid, equations, only) for chunk in chunks]):
                 parts.append(part)
                 _tell(progress, len(parts) / len(chunks))
     else:
         for chunk in chunks:
-            parts.append(_solve_chunk((course, chunk, grid, equations)))
+            parts.append(_solve_chunk((course, chunk, grid, equations, only)))
             _tell(progress, len(parts) / len(chunks))
-    return _joined(course, people, grid, parts)
+    return _joined(course, people, grid, parts, cautions)
+
+
+def _end_at_once() -> None:
+    """In a worker: Ctrl-C ends it there and then, without words; the process that asked says what there is to say."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _tell(progress: Callable[[float], None] | None, share: float) -> None:
@@ -207,7 +229,6 @@ class _Part:
     missing: dict[str, str]
     sessions: list[Held]
     error: dict[str, float]
-    cautions: list[str]
     model: models.Model
 
 
@@ -224,20 +245,21 @@ class _Group:
     carried: Session | None = field(compare=False, default=None)
 
 
-def _solve_chunk(job: tuple[Course, Population, np.ndarray, str | None]) -> _Part:
-    course, people, grid, equations = job
-    return _Chunk(course, people, grid, equations).solve()
+def _solve_chunk(job: tuple[Course, Population, np.ndarray, str | None, tuple[str, ...]]) -> _Part:
+    return _Chunk(*job).solve()
 
 
 class _Chunk:
     """The walk of one chunk of people through their course."""
 
-    def __init__(self, course: Course, people: Population, grid: np.ndarray, equations: str | None) -> None:
+    def __init__(
+        self, course: Course, people: Population, grid: np.ndarray, equations: str | None, only: tuple[str, ...]
+    ) -> None:
         self.course, self.people, self.grid = course, people, grid
         self.setup = Assembly(course, people, equations)
-        self.cautions = self.setup.cautions  # refuses before anything is solved
         self.model = self.setup.compiled
         self.readouts, self.missing = _available(self.setup)
+        self.readouts = [name for name in self.readouts if not only or name in only]
         self.outputs = sorted({name for row in self.readouts for name in READOUTS[row].needs})
         dtype = np.float64 if people.n == 1 else np.float32
         self.values = {name: np.full((people.n, len(grid)), np.nan, dtype) for name in self.readouts}
@@ -269,7 +291,6 @@ class _Chunk:
             self.missing,
             [self.held[key] for key in order],
             self.error,
-            [*self.cautions, *self.setup.switches.notes],
             self.setup.model,
         )
 
@@ -395,7 +416,9 @@ def _available(setup: Assembly) -> tuple[list[str], dict[str, str]]:
     return [name for name in offered if name not in why], {name: why[name] for name in why if name in offered}
 
 
-def _joined(course: Course, people: Population, grid: np.ndarray, parts: Sequence[_Part]) -> Result:
+def _joined(
+    course: Course, people: Population, grid: np.ndarray, parts: Sequence[_Part], cautions: tuple[str, ...]
+) -> Result:
     """The chunks as one result; a session that only some chunks had stands as NaN for the others."""
     first = parts[0]
     values = {name: np.concatenate([part.values[name] for part in parts]) for name in first.values}
@@ -415,9 +438,15 @@ def _joined(course: Course, people: Population, grid: np.ndarray, parts: Sequenc
     for part in parts:
         for name, value in part.error.items():
             error[name] = max(value, error.get(name, 0.0))
-    cautions = tuple(dict.fromkeys(caution for part in parts for caution in part.cautions))
     ordered = tuple(sessions[key] for key in sorted(sessions))
     return Result(course, people, grid, values, first.missing, ordered, error, cautions, (first.model,))
+
+
+def without_drug(course: Course, people: Population, *, workers: int = 1) -> Result:
+    """MADRS of the same people, by the same seed, at the same protocol's visits with nothing given: expectancy, the
+    course of time and what is added by switches, without the drug. The other read-outs are left out."""
+    bare = replace(course, protocol=revise(course.protocol, drug="placebo"), model=models.DEFAULT)
+    return run(bare, people, workers=workers, only=("madrs",))
 
 
 def side_by_side(
@@ -438,6 +467,7 @@ def side_by_side(
         sentence = f"model: no model of the shelf holds for {dose.drug} by route {dose.route}; choose another route"
         raise Refusal("MODEL-ROUTE", sentence, field="model", value="all")
     parts: list[_Part] = []
+    cautions: list[str] = []
     grid = _grid(course, None)
     for place, name in enumerate(ids):
         result = run(replace(course, model=name), people, workers=workers)
@@ -447,16 +477,16 @@ def side_by_side(
                 dict(result.missing),
                 list(result.sessions),
                 dict(result.error),
-                list(result.cautions),
                 result.models[0],
             )
         )
+        cautions += result.cautions
         _tell(progress, (place + 1) / len(ids))
     every = dict.fromkeys(name for part in parts for name in part.values)
     for part in parts:
         for name in every:
             part.values.setdefault(name, np.full((people.n, len(grid)), np.nan, np.float32))
     crowd = people[np.tile(np.arange(people.n), len(ids))]
-    joined = _joined(course, crowd, grid, parts)
+    joined = _joined(course, crowd, grid, parts, tuple(dict.fromkeys(cautions)))
     missing = {name: why for name, why in parts[0].missing.items() if name not in every}
     return replace(joined, missing=missing, models=tuple(part.model for part in parts))

@@ -62,6 +62,8 @@ _TABLE: dict[str, tuple[str, float]] = {
     **_rows("score", {"points point": 1.0}),
 }
 _BPM = {"bpm": "1/min"}
+# What a person would write for a quantity of each house unit: refusals show it.
+_EXAMPLES = {"kg": "80 kg", "cm": "170 cm", "a": "45 y", "h": "40 min", "mg": "0.5 mg/kg"}
 _NUMBER = re.compile(r"\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)(?![.\d])\s*(.*?)\s*\Z", re.DOTALL)
 _NOT_FINITE = re.compile(r"\s*[+-]?(nan|inf|infinity)\b", re.IGNORECASE)
 
@@ -116,10 +118,9 @@ def _unknown(text: str, name: str, field: str) -> Refusal:
     known = {spelling.lower(): spelling for spelling in reversed(_TABLE)}
     near = get_close_matches(name.lower(), known, n=1, cutoff=0.5)
     hint = f"; did you mean {known[near[0]]}?" if near else ""
+    shown = repr(name) if name == text else f"{name!r} in {text!r}"
     example = "use a unit such as mg, mg/kg, mg/kg/h, ug/kg/min, min, h, d, kg, cm, mmHg"
-    return Refusal(
-        "UNIT-UNKNOWN", f"{field}: unit {name!r} in {text!r} is not known{hint}; {example}", field=field, value=text
-    )
+    return Refusal("UNIT-UNKNOWN", f"{field}: unit {shown} is not known{hint}; {example}", field=field, value=text)
 
 
 def read(text: str, unit: str, field: str) -> float:
@@ -142,9 +143,8 @@ def read_as(text: str, units: Sequence[str], field: str) -> tuple[float, str]:
         wanted = parse_unit(unit)
         if wanted.dimension == found.dimension:
             return value * (found.size / wanted.size), unit
-    allowed = " or ".join(units)
     needed = _in_words(parse_unit(units[0]))
-    sentence = f"{field}: {text!r} is {_in_words(found)}, but {needed} is needed; give it in {allowed}"
+    sentence = f"{field}: {text!r} is {_in_words(found)}, but {needed} is needed; {_for_example(units[0])}"
     raise Refusal("UNIT-DIMENSION", sentence, field=field, value=text)
 
 
@@ -164,9 +164,7 @@ def split(text: str, field: str, example_unit: str = "mg") -> tuple[float, str]:
     if not math.isfinite(value):
         raise _not_a_number(repr(text), field, example_unit)
     if not found[2]:
-        sentence = (
-            f'{field}: {text!r} has no unit; write one behind the number, for example "{text.strip()} {example_unit}"'
-        )
+        sentence = f"{field}: {text!r} has no unit; write one behind the number, {_for_example(example_unit)}"
         raise Refusal("UNIT-MISSING", sentence, field=field, value=text)
     return value, found[2]
 
@@ -209,7 +207,11 @@ def write(value: float, unit: str, digits: int | None = None) -> str:
 
 def _not_a_number(shown: str, field: str, example_unit: str) -> Refusal:
     sentence = f"{field}: {shown} does not begin with a finite number; write digits with a decimal point, then the unit"
-    return Refusal("NUMBER-BAD", f'{sentence}, for example "0.5 {example_unit}"', field=field, value=shown)
+    return Refusal("NUMBER-BAD", f"{sentence}, {_for_example(example_unit)}", field=field, value=shown)
+
+
+def _for_example(unit: str) -> str:
+    return f'for example "{_EXAMPLES.get(unit, f"0.5 {unit}")}"'
 
 
 def _in_words(unit: Unit) -> str:

@@ -18,6 +18,8 @@ from regrow.catalog import drugs, find, load, structures
 from regrow.catalog import ids as _ids
 from regrow.refusal import Refusal
 
+DEFAULT = "d1"
+
 Status = Literal["measured", "calibrated", "assumed"]
 Input = tuple[float, str, np.ndarray, float]
 
@@ -183,7 +185,7 @@ def band(drug: str | drugs.Drug, route: str) -> list[str]:
     """The ids of the models that `--model all` counts for this drug and route, the default first."""
     found = drugs.get(drug)
     fit = [name for name in ids() if (m := get(name)).band and found.id in m.drugs and route in m.routes]
-    return sorted(fit, key=lambda name: (name != "d1", name))
+    return sorted(fit, key=lambda name: (name != DEFAULT, name))
 
 
 def text(model: str | Model) -> str:
@@ -231,7 +233,8 @@ def check(
     ):
         if studied and (np.min(values) < studied[0] or np.max(values) > studied[1]):
             seen = f"studied in {who.studied.who}, {studied[0]:g} to {studied[1]:g} {unit}"
-            cautions.append(f"{m.id}, {what}: {seen}; some people here are outside")
+            who_is = "some people here are" if np.size(values) > 1 else "this person is"
+            cautions.append(f"{m.id}, {what}: {seen}; {who_is} outside")
     return cautions
 
 

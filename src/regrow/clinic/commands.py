@@ -30,6 +30,8 @@ def _django(data: Path, *, must_exist: bool = True) -> None:
         raise Refusal(
             "NO-DATA", f"data: {data} does not exist; give --data the clinic's folder.", field="data", value=str(data)
         )
+    if data.exists() and not data.is_dir():
+        raise Refusal("NO-DATA", f"data: {data} is no folder; give the clinic's folder.", field="data", value=str(data))
     data.mkdir(parents=True, exist_ok=True)
     os.environ["REGROW_DATA"] = str(data.resolve())
     read_config(data)

@@ -18,7 +18,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -57,6 +57,19 @@ def check(path: str | Path, endings: tuple[str, ...]) -> Path:
     else:
         return place
     raise Refusal("OUT-FOLDER", sentence, field="out", value=str(path))
+
+
+def check_all(paths: Sequence[str | Path], endings: tuple[str, ...]) -> list[Path]:
+    """The places of several files; refuses as `check` does, and with OUT-TWICE a file that is named twice."""
+    places = [check(path, endings) for path in paths]
+    seen: set[Path] = set()
+    for place in places:
+        if place.resolve() in seen:
+            raise Refusal(
+                "OUT-TWICE", f"out: {place} is named twice; name each file once", field="out", value=str(place)
+            )
+        seen.add(place.resolve())
+    return places
 
 
 def publish(files: Mapping[Path, Writer]) -> None:
@@ -287,6 +300,9 @@ ENDINGS = (".nc", ".parquet", ".csv")
 
 
 def write(dataset: xarray.Dataset, *paths: str | Path) -> None:
-    """Writes the Dataset to each path by its ending, all or none; refuses with OUT-ENDING, OUT-FOLDER, OUT-TABLE."""
-    places = [check(path, ENDINGS) for path in paths]
+    """Writes the Dataset to each path by its ending, all or none.
+
+    Refuses with OUT-ENDING, OUT-FOLDER, OUT-TWICE, OUT-TABLE.
+    """
+    places = check_all(paths, ENDINGS)
     publish({place: writer(dataset, place.suffix.lower()) for place in places})

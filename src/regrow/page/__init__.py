@@ -20,7 +20,7 @@ from regrow.page.facts import Facts
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["ENDINGS", "alarm_lines", "check_out", "course_page", "mood_svg", "write"]
+__all__ = ["ENDINGS", "alarm_lines", "check_out", "course_page", "mood_svg", "shows_mood", "write"]
 
 ENDINGS = (".nc", ".parquet", ".csv", ".svg", ".html")
 
@@ -105,15 +105,24 @@ def mood_svg(dataset: xarray.Dataset, *, without_drug: xarray.Dataset | None = N
     return svg(figures.mood(Facts(dataset), Facts(without_drug) if without_drug is not None else None), standalone=True)
 
 
-def check_out(path: str | Path) -> Path:
-    """The place a file would be written to; refuses with OUT-ENDING or OUT-FOLDER. To be asked before a long run."""
-    return files.check(path, ENDINGS)
+def check_out(*paths: str | Path) -> list[Path]:
+    """The places that files would be written to; refuses with OUT-ENDING, OUT-FOLDER, or OUT-TWICE one named twice.
+
+    To be asked before a long run.
+    """
+    return files.check_all(paths, ENDINGS)
+
+
+def shows_mood(path: str | Path) -> bool:
+    """Whether a file of this ending draws the mood chart, with its line for the course without the drug."""
+    return Path(path).suffix.lower() in (".svg", ".html")
 
 
 def write(dataset: xarray.Dataset, *paths: str | Path, without_drug: xarray.Dataset | None = None) -> None:
     """Writes a course to each path by its ending (.nc .parquet .csv .svg .html), all of them or none.
 
-    Refuses with OUT-ENDING, OUT-FOLDER, OUT-TABLE; fails with OUT-DISK, OUT-WRITE and leaves what was there before.
+    Refuses with OUT-ENDING, OUT-FOLDER, OUT-TWICE, OUT-TABLE; fails with OUT-DISK, OUT-WRITE and leaves what was there
+    before.
     """
 
     def writer(ending: str) -> files.Writer:
@@ -126,5 +135,5 @@ def write(dataset: xarray.Dataset, *paths: str | Path, without_drug: xarray.Data
 
         return write_text
 
-    places = [check_out(path) for path in paths]
+    places = check_out(*paths)
     files.publish({place: writer(place.suffix.lower()) for place in places})
