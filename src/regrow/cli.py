@@ -284,12 +284,12 @@ def _exporter(form: str) -> Callable[..., None]:
         duration: Duration = "",
         days: Days = "",
         people: People = None,
-        seed: Seed = 1,
+        seed: Seed = None,
         until: Until = "",
         belief: Belief = "open",
         without: Without = None,
         with_: With = None,
-        model: Annotated[str, typer.Option(help="Pharmacokinetic model.")] = "d1",
+        model: Annotated[str, typer.Option(help="Pharmacokinetic model.")] = "",
         mechanism: Mechanism = None,
     ) -> None:
         from regrow import order

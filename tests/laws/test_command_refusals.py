@@ -231,6 +231,33 @@ CANNOT_USE: dict[tuple[str, str], list[str] | None] = {
     ("verify-log", "--data"): CLINIC,
     ("link", "username"): ["nobody", *CLINIC],
     ("link", "--data"): ["nobody", *CLINIC],
+    ("import sbml", "file"): ["nowhere.xml", "--out", "course.csv"],
+    ("import sbml", "--out"): ["mine.toml", "--out", "course.pdf"],
+    ("import sbml", "--until"): ["mine.toml", "--until", "3", "--out", "course.csv"],
+}
+# `export` takes simulate's options: a value of each that no course can use.
+NO_COURSE = {
+    "protocol": "atlants",
+    "--weight": "0.8 kg",
+    "--height": "20 cm",
+    "--age": "10 y",
+    "--sex": "x",
+    "--baseline": "61",
+    "--condition": None,
+    "--drug": "aspirin",
+    "--dose": "0.5",
+    "--route": "spinal",
+    "--duration": "40",
+    "--days": "3,1",
+    "--people": "0",
+    "--seed": "-1",
+    "--until": "3",
+    "--belief": "hopeful",
+    "--without": "lithium",
+    "--with": "ampa",
+    "--model": "herd2007",
+    "--mechanism": "nowhere.ant",
+    "--out": "nowhere/course.xml",
 }
 
 
@@ -247,6 +274,19 @@ def arguments() -> list[tuple[str, str]]:
     """Every option and argument of every command of `regrow`, as the parser itself knows them."""
     root = typer.main.get_command(cli.app)
     return [(name, parameter.opts[0]) for name, command in commands(root) for parameter in command.params]
+
+
+def exports(form: str) -> dict[tuple[str, str], list[str] | None]:
+    """The rows of one form of `export`."""
+    written = ["--out", "course.xml"]
+    rows: dict[tuple[str, str], list[str] | None] = {}
+    for option, value in NO_COURSE.items():
+        args = ["single", option, str(value), *(written if option != "--out" else [])]
+        rows[f"export {form}", option] = None if value is None else args if option != "protocol" else [value, *written]
+    return rows
+
+
+CANNOT_USE |= exports("sbml")
 
 
 def test_every_argument_of_every_command_stands_in_the_table_of_runs_that_cannot_use_it():
@@ -275,8 +315,7 @@ def test_an_argument_that_a_run_cannot_use_is_refused_not_ignored(refused, name,
         (["--until", "20 min"], "20 min before the dose of day 0 has all run in"),
         (["--dose", "2 mg/kg"], "above 1.5 mg/kg, the ceiling here"),
         (["--dose", "1.2 mg/kg"], "above the cap of 1 mg/kg"),
-        (["--condition", "gout"], "it changes nothing"),
-        (["--condition", "crps"], "only pain_nrs follows it"),
+        (["--condition", "gout"], "'gout' is not known and changes nothing"),
         (["--weight", "120 kg"], "53 to 93 kg; this person is outside"),
     ],
 )
