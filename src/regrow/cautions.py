@@ -12,7 +12,7 @@ import numpy as np
 
 from regrow import safety
 from regrow.people import Population
-from regrow.regimen import KETAMINES, Course, Session, opening
+from regrow.regimen import KETAMINES, Course, Dose, Session, opening
 
 # The clinic's rules on one dose: cap, absolute alert, ceiling, rate and bolus against pain.
 _DOSE_RULES = ("R-DO-02", "R-DO-03", "R-DO-04", "R-DO-05", "R-DO-06")
@@ -39,10 +39,9 @@ def of_doses(sessions: Sequence[Session], people: Population) -> Iterator[str]:
     for doses in dict.fromkeys(session.doses for session in sessions):
         for drug, route in dict.fromkeys((d.drug, d.route) for d in doses if d.drug in KETAMINES):
             same = [d for d in doses if (d.drug, d.route) == (drug, route)]
-            mg = sum(np.broadcast_to(d.mg(people.weight_kg, people.height_cm, people.female), people.n) for d in same)
+            mg = _mg(same, people)
             minutes = 60 * sum(d.duration_h for d in same)
-            bolus = [d for d in same if not d.duration_h] if minutes else []
-            at_once = sum(d.mg(people.weight_kg, people.height_cm, people.female) for d in bolus) + 0.0 * mg
+            at_once = _mg([d for d in same if not d.duration_h], people)
             pain = minutes > settings.iv_longest
             most = int(np.argmax(mg / people.weight_kg))
             facts = safety.DoseFacts(
@@ -58,3 +57,11 @@ def of_doses(sessions: Sequence[Session], people: Population) -> Iterator[str]:
                 loudest = next((f for f in safety.dose_findings(facts, settings) if f.rule in _DOSE_RULES), None)
                 if loudest is not None:
                     yield f"dose: {loudest.sentence} (the clinic's rule {loudest.rule}; simulated all the same)"
+
+
+def _mg(doses: Sequence[Dose], people: Population) -> np.ndarray:
+    """mg of base of all doses together, per person (n,)."""
+    total = np.zeros(people.n)
+    for dose in doses:
+        total += dose.mg(people.weight_kg, people.height_cm, people.female)
+    return total
