@@ -331,8 +331,10 @@ def import_nonmem(
     id: Annotated[str, typer.Option(help="Which individual, where the file has several.")] = "",
 ) -> None:
     """Turn the doses of a NONMEM data set into a protocol that `regrow simulate` runs."""
+    from regrow.catalog import drugs
     from regrow.exchange import files, nonmem_course
 
+    drug = drugs.get(drug).id if drug else ""
     if out is not None:
         files.check(out, (".toml",))
     text, notices = nonmem_course.protocol(file, drug=drug, route=route, person=id)

@@ -231,6 +231,11 @@ CANNOT_USE: dict[tuple[str, str], list[str] | None] = {
     ("verify-log", "--data"): CLINIC,
     ("link", "username"): ["nobody", *CLINIC],
     ("link", "--data"): ["nobody", *CLINIC],
+    ("import nonmem", "file"): ["nowhere.csv"],
+    ("import nonmem", "--out"): ["records.csv", "--out", "course.pdf"],
+    ("import nonmem", "--drug"): ["records.csv", "--route", "im", "--drug", "aspirin"],
+    ("import nonmem", "--route"): ["records.csv", "--route", "spinal"],
+    ("import nonmem", "--id"): ["records.csv", "--id", "7"],
     ("import sbml", "file"): ["nowhere.xml", "--out", "course.csv"],
     ("import sbml", "--out"): ["mine.toml", "--out", "course.pdf"],
     ("import sbml", "--until"): ["mine.toml", "--until", "3", "--out", "course.csv"],
@@ -286,7 +291,8 @@ def exports(form: str) -> dict[tuple[str, str], list[str] | None]:
     return rows
 
 
-CANNOT_USE |= exports("sbml")
+for form in sorted({name.split()[1] for name, _ in arguments() if name.startswith("export ")}):
+    CANNOT_USE |= exports(form)
 
 
 def test_every_argument_of_every_command_stands_in_the_table_of_runs_that_cannot_use_it():
@@ -299,6 +305,7 @@ def test_every_argument_of_every_command_stands_in_the_table_of_runs_that_cannot
 )
 def test_an_argument_that_a_run_cannot_use_is_refused_not_ignored(refused, name, args):
     Path("mine.toml").write_text(PROTOCOL + PHASE)
+    Path("records.csv").write_text("ID,TIME,AMT,EVID,CMT\n1,0,35,1,1\n1,24,35,1,1\n")
     code, sentence = refused(*args)
     assert code not in ("USAGE", "FAULT") or "70000" in sentence
     if args[0] == "simulate" and "records.csv" in args and "--weight" in name:

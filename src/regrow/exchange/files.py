@@ -44,7 +44,7 @@ def check(path: str | Path, endings: tuple[str, ...]) -> Path:
     """
     place = Path(path)
     if place.suffix.lower() not in endings:
-        known = f"{', '.join(endings[:-1])} or {endings[-1]}"
+        known = " or ".join(filter(None, [", ".join(endings[:-1]), endings[-1]]))
         what = f"ends in {place.suffix}, which is not a format of ours" if place.suffix else "has no ending"
         raise Refusal("OUT-ENDING", f"out: {place} {what}; end it in {known}", field="out", value=str(path))
     folder = place.parent
