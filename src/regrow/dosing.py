@@ -295,11 +295,13 @@ def check_ceilings(
     weight_kg: Numbers,
     height_cm: Numbers | None = None,
     female: bool | np.ndarray | None = None,
+    slow: Mapping[str, float] | None = None,
 ) -> None:
     """Refuses with DOSE-CEILING a course that gives more than a route's ceiling, mg/kg in any 24 hours.
 
     `ceilings` holds mg of base per kg of actual weight by route, from the drug's file; a route that it does not name
-    has none. For a population each dose counts as it falls on the person for whom it is largest.
+    has none. An infusion of at most the `slow` rate of its route, mg/kg/h, does not count: the body clears it
+    as it comes (decision 0120). For a population each dose counts as it falls on the person for whom it is largest.
     """
     import numpy as np
 
@@ -311,7 +313,7 @@ def check_ceilings(
             (s.start_h + d.offset_h, s.start_h + d.end_h, heaviest[d])
             for s in sessions
             for d in s.doses
-            if d.route == route
+            if d.route == route and not _is_slow(d, heaviest[d], (slow or {}).get(route))
         ]
         for start in {time for begin, end, _ in runs for time in (begin, end - 24.0)}:
             total = sum(size * _share(begin, end, start, start + 24.0) for begin, end, size in runs)
@@ -320,6 +322,10 @@ def check_ceilings(
                 above = f"mg/kg by route {route} in the 24 h from day {day:.3g} is above the ceiling of"
                 sentence = f"dose: {total:.4g} {above} {ceiling:g} mg/kg; give less"
                 raise Refusal("DOSE-CEILING", sentence, field="dose", value=total)
+
+
+def _is_slow(dose: Dose, mg_per_kg: float, rate: float | None) -> bool:
+    return rate is not None and dose.duration_h > 0 and mg_per_kg <= rate * dose.duration_h * (1 + 1e-9)
 
 
 def _share(begin: float, end: float, start: float, stop: float) -> float:

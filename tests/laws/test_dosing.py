@@ -203,6 +203,30 @@ def test_the_ceiling_counts_what_is_given_within_24_hours():
     assert code_of(check_ceilings, [Session(0, (twice,))], CEILINGS, 70.0) == "DOSE-CEILING"
 
 
+@pytest.mark.parametrize(
+    ("text", "duration", "refused"),
+    [
+        ("1.2 mg/kg/h", "72 h", False),  # Koppel 1990
+        ("40 mg/h", "24 h", False),  # Goldberg 2010
+        ("2 mg/kg/h", "24 h", False),
+        ("2.01 mg/kg/h", "24 h", True),
+        ("16 mg/kg", "40 min", True),
+        ("15 mg/kg", "40 min", False),
+    ],
+)
+def test_a_slow_infusion_is_held_by_its_rate_and_not_by_its_total(text, duration, refused):
+    sessions, slow = [Session(0, (Dose.of(text, duration=duration),))], {"iv": 2.0}
+    if refused:
+        assert code_of(check_ceilings, sessions, CEILINGS, 50.0, slow=slow) == "DOSE-CEILING"
+    else:
+        check_ceilings(sessions, CEILINGS, 50.0, slow=slow)
+
+
+def test_a_slow_infusion_hides_no_bolus_beside_it():
+    doses = (Dose.of("1 mg/kg/h", duration="24 h"), Dose.of("16 mg/kg", at="1 h"))
+    assert code_of(check_ceilings, [Session(0, doses)], CEILINGS, 70.0, slow={"iv": 2.0}) == "DOSE-CEILING"
+
+
 def test_the_ceiling_looks_at_the_lightest_of_many_people():
     session = Session(0, (Dose.of("600 mg"),))
     check_ceilings([session], CEILINGS, np.array([70.0, 80.0]))

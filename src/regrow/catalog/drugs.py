@@ -59,9 +59,12 @@ class Device(_Row):
 
 
 class Given(_Row):
-    """A route of a drug: its physical ceiling (mg/kg base), how it is given and the shape in which it arrives."""
+    """A route of a drug: its physical ceiling (mg/kg base), how it is given and the shape in which it arrives.
+
+    An infusion of at most `slow_mg_kg_h` is held by that rate alone and does not count against the ceiling."""
 
     ceiling_mg_kg: float
+    slow_mg_kg_h: float | None = None
     given: Literal["infusion or bolus", "at once", "device"]
     inputs: tuple[Part, ...]
     device: Device | None = None
@@ -153,3 +156,9 @@ def volumes_ml(drug: str | Drug, mg: float) -> dict[float, float]:
 def ceilings(drug: str | Drug) -> dict[str, float]:
     """The physical ceiling of each route in mg of base per kg (assumed, far above any clinic's cap)."""
     return {str(name): given.ceiling_mg_kg for name, given in get(drug).routes.items()}
+
+
+def slow_rates(drug: str | Drug) -> dict[str, float]:
+    """The rate of each route, mg of base per kg and h, up to which an infusion does not count against the ceiling."""
+    rows = get(drug).routes.items()
+    return {str(name): given.slow_mg_kg_h for name, given in rows if given.slow_mg_kg_h is not None}

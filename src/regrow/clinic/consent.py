@@ -5,20 +5,24 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-VERSION = "2026-11"
+VERSION = "2026-11-b"
 
 _COMMON = (
-    "Other ways to treat this include other medicines, psychotherapy, electroconvulsive therapy, transcranial "
-    "magnetic stimulation and no treatment.",
+    "Other ways to treat this include other medicines (esketamine nasal spray is one), psychotherapy, "
+    "electroconvulsive therapy, transcranial magnetic stimulation and no treatment.",
     "It may help, and what it does may fade after days or weeks. It may not help at all.",
-    "During it you may feel unreal, sleepy, dizzy or sick, and your blood pressure may rise. We watch you throughout.",
+    "Side effects are common. During it you may feel unreal, sleepy, dizzy or sick, and your blood pressure may rise. "
+    "We watch you throughout.",
+    "If something goes wrong we stop the drug, help you at once and call an ambulance if that is needed.",
     "Used often it can harm bladder and liver and affect memory. Tell us about pain or blood when passing urine.",
     "It can be misused and can cause dependence.",
-    "It must not be used in pregnancy. Tell us if you could be pregnant.",
+    "It must not be used in pregnancy or while breastfeeding. Use contraception, and tell us if you could be pregnant.",
     "Tell us every medicine, alcohol and drug. Keep to the times without food and drink that we give you.",
     "Bring an adult who takes you home. Do not drive, use machines or sign contracts until the next day after a full "
     "night's sleep.",
     "If you think of harming yourself, tell us or call your crisis line at once.",
+    "Ask us how many sessions are planned and what they cost. You may stop at any time.",
+    "We take no photo or video of you unless you agree to it on a paper of its own.",
     "Your records are kept in this clinic. Predictions are simulated, not measured. regrow is not a medical device.",
 )
 _OFF_LABEL = (
@@ -27,7 +31,8 @@ _OFF_LABEL = (
 )
 _LABELLED = (
     "Esketamine nasal spray is approved for adults with treatment-resistant depression, or depression with acute "
-    "suicidal thoughts. It is given only under a safety programme (REMS); you stay at least two hours."
+    "suicidal thoughts. For anything else its use is off-label: the authorities have not approved it for that. It is "
+    "given only under a safety programme (REMS); you stay at least two hours."
 )
 
 

@@ -14,9 +14,9 @@ from regrow.dosing import WEIGHTS, given
 from regrow.refusal import Refusal
 from regrow.regimen import Protocol, read_days
 from regrow.safety import DoseSheet, Settings, Weights, pump_sheet, rounds, weights
+from regrow.safety.dose import PAIN_MIN
 
 PREPARATION_MIN, CLEARING_MIN = 15, 15
-LONGEST_MOOD_MIN = 100
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def plan_of(protocol: Protocol, *, dose: str = "", duration_min: float | None = 
         first.route,
         # A protocol is one for pain by its own length: minutes typed too long make no mood course a pain course, for
         # then the limits of a mood dose would be gone.
-        "pain" if first.duration_h * 60 > LONGEST_MOOD_MIN else "mood",
+        "pain" if first.duration_h * 60 > PAIN_MIN else "mood",
         minutes,
         tuple(s.day for s in held),
         tuple(texts),

@@ -16,6 +16,7 @@ from regrow.safety.settings import Settings
 
 H02 = "H-02 a wrong dose"
 PRESCRIBER = Clearance.PRESCRIBER
+PAIN_MIN = 100  # an infusion planned longer than this is one for pain (Andrade 2017: 2 to 100 min for mood, read)
 VIALS = (10.0, 50.0, 100.0)  # mg/mL sold in the US (NDC directory, read)
 
 
