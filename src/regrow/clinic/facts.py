@@ -156,6 +156,7 @@ def course_dose_facts(course: Course, now: datetime, mg: float | None, first: bo
     weight, _, bmi = body(patient)
     weighed = [row.value for row in patient.measures.filter(kind="weight")[:2]]
     per_kg = "kg" in "".join(course.doses)
+    evaluation = course.evaluation if course.evaluation_id else signed_evaluation(patient)  # a draft has none yet
     from regrow.clinic.models import Entry
 
     # Steps within one signed order are ordered; creep is a rise over the first dose of an earlier course.
@@ -177,7 +178,7 @@ def course_dose_facts(course: Course, now: datetime, mg: float | None, first: bo
         first_of_course=first,
         per_kg=per_kg,
         weight_before=weighed[1] if len(weighed) > 1 else None,
-        pain_indication=course.evaluation.indication == "pain",
+        pain_indication=bool(evaluation and evaluation.indication == "pain"),
     )
 
 
