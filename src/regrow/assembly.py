@@ -7,7 +7,7 @@ The one thing to know: nothing is solved and nothing is decided here. Values com
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -23,22 +23,30 @@ from regrow.safety.dose import PAIN_MIN
 
 Values = dict[str, float | np.ndarray]
 
-# What a person must believe for a session to count as a treatment: the share u of the way that expectancy goes towards
-# X0 at each. Starting values of design notes (mechanism 5): assumed until the evidence calibrates them.
-BELIEF = {"none": 0.0, "saline-blind": 0.13, "active-placebo": 0.67, "masked": 1.0, "open": 0.67}
+# The parameter that says what a session is worth to somebody of this belief: the share u of the way that expectancy goes
+# at each. Nobody who knows of no treatment is in anybody's care.
+BELIEF = {
+    "open": "u_open",
+    "saline-blind": "u_saline",
+    "active-placebo": "u_active",
+    "masked": "u_masked",
+    "none": None,
+}
 
 
 @dataclass(frozen=True)
 class Assembly:
     """One chunk of people with their course, ready for the engine.
 
-    `equations` is a person's own text in place of everything after the plasma. `cautions` are sentences on uses that
-    the model's data do not cover; refusals come while it is made.
+    `equations` is a person's own text in place of everything after the plasma. `scaled` multiplies parameters, by one
+    number or one per person, to ask what if they were wrong (the calibration asks that). `cautions` are sentences on
+    uses that the model's data do not cover; refusals come while it is made.
     """
 
     course: Course
     people: Population
     equations: str | None = None
+    scaled: Mapping[str, float | np.ndarray] = field(default_factory=dict)
 
     @cached_property
     def drugs(self) -> tuple[drugs.Drug, ...]:
@@ -132,7 +140,10 @@ class Assembly:
             values |= drug.sets
         if self.equations is not None:
             self._refuse_unused()
-        return values | (self.condition.sets if self.condition else {}) | dict(self.switches.sets)
+        if self.course.belief != "none" and "sigma0" not in (self.condition.sets if self.condition else {}):
+            values["care"] = 1.0
+        values |= (self.condition.sets if self.condition else {}) | dict(self.switches.sets) | dict(self.course.about)
+        return values | {name: values[name] * factor for name, factor in self.scaled.items() if name in values}
 
     def _refuse_unused(self) -> None:
         """Refuses a switch that a person's own equations have no parameter or state for: nothing is ignored."""
@@ -176,10 +187,37 @@ class Assembly:
                     events.append(engine.Bolus(time, state, amount))
         for jump in self.switches.jumps:
             events.append(engine.Jump(session.start_h + jump.at, jump.state, jump.keep, jump.add))
-        u = BELIEF[self.course.belief]
-        if u and "X" in self.compiled.states:
-            events.append(engine.Jump(session.start_h, "X", 1 - u, u * individual["X0"]))
-        return events
+        return [*events, *self._moves(session, individual)]
+
+    def _moves(self, session: Session, values: Mapping[str, np.ndarray]) -> list[engine.Event]:
+        """The jumps of a session: what it is worth to somebody who believes in it, and what a drug moves by itself.
+
+        The first session of a planned course brings less than a single one, later ones less still.
+        """
+        there = self.compiled.states
+        moves: list[engine.Event] = []
+        name = BELIEF[self.course.belief]
+        if name is not None and "X" in there:
+            u = values[name]
+            if session.start_h > 0:
+                u = u * values["p_later"]
+            elif self._planned:
+                u = u * values["p_first"]
+            moves.append(engine.Jump(session.start_h, "X", 1 - u, u * values["X0"]))
+            if "Y" in there:
+                moves.append(engine.Jump(session.start_h, "Y", 1 - u, u * values["y_acute"] * values["X0"]))
+        for drug in self.drugs:
+            if any(dose.drug == drug.id for dose in session.doses):
+                for state, share in drug.moves.items():
+                    if state in there:
+                        moves.append(engine.Jump(session.start_h, state, 1 - values[share], values[share]))
+        return moves
+
+    @cached_property
+    def _planned(self) -> bool:
+        """Whether more than one session is planned from the start."""
+        phases = self.course.protocol.phases
+        return len(phases) > 1 or phases[0].every_days is not None or len(phases[0].days) > 1
 
     def changes(self, start: float, end: float) -> list[engine.Event]:
         """The parameters that the switches change from `start` until before `end`, h."""

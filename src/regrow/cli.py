@@ -242,6 +242,26 @@ def check(
     typer.echo(report.to_json() if json else report.as_text())
 
 
+@evidence.command()
+def calibrate(
+    out: Annotated[Path, typer.Option(help="Folder for parameters.toml, between.toml and calibration.md.")] = Path(
+        "calibration"
+    ),
+    people: Annotated[int, typer.Option(help="People simulated for each arm.")] = 128,
+    seed: Annotated[int, typer.Option(help="Same seed, same people, same numbers.")] = 20_000,
+) -> None:
+    """Fit the parameters to the figures of use calibration; write them, and what the figures identify."""
+    from regrow.evidence import calibrate as fit
+    from regrow.evidence import written
+
+    def tell(message: str) -> None:
+        print(message, file=sys.stderr)
+
+    found = fit.calibrate(fit.shelf(), people=people, seed=seed, progress=tell)
+    for path in written.write(found, out):
+        typer.echo(path)
+
+
 @app.command()
 def claims(json: Json = False) -> None:
     """List the field's claims: verdict, evidence, and what the model shows."""

@@ -408,7 +408,8 @@ def _revised(
 class Course:
     """A protocol as one run simulates it: what the people believe they get, what is switched, for how long.
 
-    `until_h` None takes the protocol's own; `condition` None takes the default people. Refuses with UNKNOWN-BELIEF and
+    `until_h` None takes the protocol's own; `condition` None takes the default people. `about` is what is known of the
+    people and their care, as parameters of the mechanism ("failed", "ward"). Refuses with UNKNOWN-BELIEF and
     UNTIL-RANGE.
     """
 
@@ -418,6 +419,7 @@ class Course:
     model: str = "d1"
     condition: str | None = None
     until_h: float | None = None
+    about: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         if self.belief not in BELIEFS:

@@ -163,11 +163,13 @@ def run(
     progress: Callable[[float], None] | None = None,
     equations: str | None = None,
     only: tuple[str, ...] = (),
+    scaled: Mapping[str, float] | None = None,
 ) -> Result:
     """As `simulate`, but as plain arrays: the quick path of the command line and of the clinic.
 
     `equations` is an own model text in place of everything after the plasma; its read-outs are those it defines.
     `only` names the read-outs to give, for a run that needs few of them; all where empty.
+    `scaled` multiplies parameters, to see what a run would show if they were wrong.
     """
     whole = Assembly(course, people, equations)
     cautions = (*whole.cautions, *whole.switches.notes)  # refuses before anything is solved
@@ -180,12 +182,12 @@ def run(
 
         pool = ProcessPoolExecutor(min(workers, len(chunks)), get_context("spawn"), initializer=_end_at_once)
         with pool:
-            for part in pool.map(_solve_chunk, [(course, chunk, grid, equations, only) for chunk in chunks]):
+            for part in pool.map(_solve_chunk, [(course, c, grid, equations, only, scaled or {}) for c in chunks]):
                 parts.append(part)
                 _tell(progress, len(parts) / len(chunks))
     else:
         for chunk in chunks:
-            parts.append(_solve_chunk((course, chunk, grid, equations, only)))
+            parts.append(_solve_chunk((course, chunk, grid, equations, only, scaled or {})))
             _tell(progress, len(parts) / len(chunks))
     return _joined(course, people, grid, parts, cautions)
 
@@ -245,7 +247,7 @@ class _Group:
     carried: Session | None = field(compare=False, default=None)
 
 
-def _solve_chunk(job: tuple[Course, Population, np.ndarray, str | None, tuple[str, ...]]) -> _Part:
+def _solve_chunk(job: tuple[Course, Population, np.ndarray, str | None, tuple[str, ...], Mapping[str, float]]) -> _Part:
     return _Chunk(*job).solve()
 
 
@@ -253,10 +255,16 @@ class _Chunk:
     """The walk of one chunk of people through their course."""
 
     def __init__(
-        self, course: Course, people: Population, grid: np.ndarray, equations: str | None, only: tuple[str, ...]
+        self,
+        course: Course,
+        people: Population,
+        grid: np.ndarray,
+        equations: str | None,
+        only: tuple[str, ...],
+        scaled: Mapping[str, float],
     ) -> None:
         self.course, self.people, self.grid = course, people, grid
-        self.setup = Assembly(course, people, equations)
+        self.setup = Assembly(course, people, equations, scaled)
         self.model = self.setup.compiled
         self.readouts, self.missing = _available(self.setup)
         self.readouts = [name for name in self.readouts if not only or name in only]

@@ -58,9 +58,11 @@ def test_half_of_the_racemate_is_the_enantiomer_alone():
 
 
 def test_what_the_model_does_not_hold_for_is_said_and_not_computed():
-    study = evidence.get("husain2004")
-    with pytest.raises(Unpredictable, match="electroconvulsive"):
-        predict.predict_arm(study, study.arm[0], study.arm[0].observed, PEOPLE, 1)
+    study = evidence.get("rolan2014")
+    figures = study.arm[0].observed
+    nameless = study.arm[0].model_copy(update={"drug": "psilocybin", "dose": None, "doses": ()})
+    with pytest.raises(Unpredictable, match="no dose"):
+        predict.predict_arm(study, nameless, figures, PEOPLE, 1)
     rows = check([evidence.path_of("weber2004")], people=PEOPLE).rows
     assert all(row.within is None and "30 to 250 kg" in row.why for row in rows)
 

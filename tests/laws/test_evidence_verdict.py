@@ -376,7 +376,7 @@ def test_relapse_counts_those_who_were_well_and_came_back():
     soon = figure(what="relapse", percent=50.0, mean=None, at="3 wk after session 1")
     assert measure.sample(sim, *study(**arm), soon).values.mean() == 0
     days = figure(what="relapse", median=30, mean=None, at="8 wk after session 1", unit="d")
-    assert verdict.central(measure.sample(sim, *study(**arm), days)) == pytest.approx(32.5)
+    assert verdict.central(measure.sample(sim, *study(**arm), days)) == pytest.approx(30, abs=2)
 
 
 def test_plasma_figures_are_taken_per_person_in_the_unit_asked_for():

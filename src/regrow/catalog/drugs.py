@@ -90,7 +90,8 @@ class Drug(_Row):
     """One drug. `shares` splits a dose into the enantiomers, `salts` are mg of salt per mg of base.
 
     `model` names the drug's own pharmacokinetic model where the ketamine shelf does not hold for it; `sets` gives
-    parameters of the mechanism their value under this drug (as a switch does). `unknown` lists read-outs that have no
+    parameters of the mechanism their value under this drug (as a switch does); `moves` names states that each session
+    moves towards 1, by the share that a parameter states. `unknown` lists read-outs that have no
     number under this drug: null, never zero. `usual` is the dose a run takes where none is stated.
     """
 
@@ -102,6 +103,7 @@ class Drug(_Row):
     strengths_mg_ml: tuple[float, ...] = ()
     model: str | None = None
     sets: dict[str, float] = {}
+    moves: dict[str, str] = {}
     unknown: tuple[str, ...] = ()
     usual: Usual | None = None
     notes: tuple[str, ...] = ()

@@ -1,7 +1,8 @@
 """From simulated people to the figure a study reports: scores on its scale, its rule of response, its visits, its peak.
 
 The one thing to know: people are rated as the study rated them. Response and remission come from rated scores with
-rating noise on the study's scale; *ever* looks at every visit; a peak is each person's own.
+rating noise on the study's scale; *ever* looks at every visit; a peak is each person's own. A share is the mean of each
+person's chance over all that a rater might write, so that it moves smoothly with every parameter.
 """
 
 from __future__ import annotations
@@ -225,57 +226,118 @@ def visits(figure: Figure, arm: Arm, hours: float) -> list[float]:
 
 
 def _reached(sim: Simulated, study: Study, arm: Arm, figure: Figure, hours: float) -> np.ndarray:
-    wanted, entry = rule_of(figure), baseline(sim, study, arm, figure.of)
+    if figure.of in SIGNS or figure.of in PAIN:
+        wanted, entry = rule_of(figure), baseline(sim, study, arm, figure.of)
 
-    def met(at: float) -> np.ndarray:
-        return _met(wanted, score(sim, study, arm, figure.of, at), entry)
+        def chance(at: float) -> np.ndarray:
+            return _met(wanted, score(sim, study, arm, figure.of, at), entry).astype(float)
+    else:
+        writes = _writes(sim, study, arm, figure)
+
+        def chance(at: float) -> np.ndarray:
+            return np.einsum("ij,ij->i", sim.rated_as(at), writes)
 
     if figure.ever:
-        return np.any([met(at) for at in visits(figure, arm, hours)], axis=0)
-    if figure.sustained:
+        reached = 1 - np.prod([1 - chance(at) for at in visits(figure, arm, hours)], axis=0)
+    elif figure.sustained:
         held = duration(figure.sustained) if isinstance(figure.sustained, str) else max(hours - 24.0, 0.0)
         days = np.arange(max(hours - held, min(24.0, hours)), hours, 24.0 if held <= 336 else 168.0)
-        return np.all([met(at) for at in [*days, hours]], axis=0)
-    return met(hours)
+        reached = np.prod([chance(at) for at in [*days, hours]], axis=0)
+    else:
+        reached = chance(hours)
+    return reached * (1 - sim.left)
+
+
+def _writes(sim: Simulated, study: Study, arm: Arm, figure: Figure) -> np.ndarray:
+    """Whether each MADRS from 0 to 60 that a rater may write counts as the figure's response or remission (n, 61)."""
+    key = (study.id, arm.name, figure.what, figure.of, figure.rule)
+    if key not in sim.memo:
+        wanted, entry = rule_of(figure), baseline(sim, study, arm, figure.of)
+        rows = []
+        for written in range(61):
+            madrs = np.full(sim.n, float(written))
+            rows.append(
+                _met(wanted, madrs if figure.of == "MADRS" else _on_scale(sim, study, arm, figure.of, madrs), entry)
+            )
+        sim.memo[key] = np.stack(rows, axis=1).astype(float)
+    return sim.memo[key]
 
 
 # --- relapse --------------------------------------------------------------------------------------------------------
 
 
-def _relapse(sim: Simulated, study: Study, arm: Arm, figure: Figure, hours: float) -> Sample:
-    """Relapse among those who are well a day after the session named (else the last one), seen twice weekly for three
-    months at most, else weekly.
+def _relapse_span(figure: Figure, arm: Arm, hours: float) -> tuple[float, float]:
+    """From when on relapse counts, a day after the session named (else the last one), and for how long after it, h."""
+    at = when(figure.at)
+    begin = hours - at.hours if at.session is not None else 24.0 * (arm.days[-1] - arm.days[0])
+    return begin + 24.0, at.hours
 
-    Well is a response, for an enriched trial a remission (MADRS 12 or less). Relapse is a MADRS of 22 or more at two
-    visits in a row (the rule of the esketamine trials), or the figure's own bound.
+
+def watched(figure: Figure, arm: Arm, hours: float) -> list[float]:
+    """The hours at which relapse is looked for: twice weekly for three months at most, else weekly."""
+    start, _ = _relapse_span(figure, arm, hours)
+    step = 84.0 if hours - start <= 24 * 90 else 168.0
+    return [start, *np.arange(start + step, hours + 1e-6, step)]
+
+
+def _relapse(sim: Simulated, study: Study, arm: Arm, figure: Figure, hours: float) -> Sample:
+    """Relapse among those who are well a day after the session named (else the last one).
+
+    Well is a response, for an enriched trial a remission (MADRS 12 or less). A relapse is a MADRS of 22 or more at two
+    visits in a row (the rule of the esketamine trials), or the figure's own bound; or the event whose rate the model
+    gives, if that comes first. Where fewer than half relapse, the mean rate so far is taken to go on.
     """
     from regrow.catalog import scales
 
-    at = when(figure.at)
-    begin = hours - at.hours if at.session is not None else 24.0 * (arm.days[-1] - arm.days[0])
-    start = begin + 24.0
+    start, followed = _relapse_span(figure, arm, hours)
     if start >= hours:
         raise Unpredictable(f"relapse at {figure.at} would come before anybody is well")
-    first = sim.rated(start)
-    well = first <= 12 if study.population.enriched else first <= sim.baseline / 2
-    if well.sum() < 10:
-        raise Unpredictable(f"only {int(well.sum())} of {sim.n} simulated people are well when relapse begins to count")
-    step = 3.5 if hours - start <= 24 * 90 else 7.0
-    days = np.arange(start / 24 + step, hours / 24 + 1e-9, step)
-    scores = np.stack([sim.rated(24 * day)[well] for day in days], axis=1)
-    if figure.rule is not None:
-        bound = rule(figure.rule).value
-        high = scores >= bound
-        both = high[:, :-1] & high[:, 1:]
-        day = np.where(both.any(axis=1), days[np.argmax(both, axis=1)], np.nan)
-    else:
-        day = rules.relapse(scales.get("MADRS"), list(days), scores, baseline=sim.baseline[well], best=first[well])
+    enriched = bool(study.population.enriched)
+    limit = np.full(sim.n, 12.0) if enriched else np.floor(sim.baseline / 2)
+    well = _rated_at_most(sim, start, limit)
+    if well.sum() < 10 and well.mean() < 0.1:
+        raise Unpredictable(f"only {well.sum():.0f} of {sim.n} simulated people are well when relapse begins to count")
+    known = scales.get("MADRS").relapse_rule
+    bound = rule(figure.rule).value if figure.rule is not None else (known.at_least if known else 22.0)
+    at = watched(figure, arm, hours)
+    alive = _free_of_relapse(sim, at, np.full(sim.n, float(bound or 22.0)))
+    free = (well[:, None] * alive).sum(axis=0) / well.sum()
     if figure.is_share:
-        return Sample(~np.isnan(day), "share", "share")
-    since = np.where(np.isnan(day), np.inf, day - start / 24 + 1)
-    if not math.isfinite(float(np.median(since))):
-        raise Unpredictable(f"fewer than half of those who are well relapse within {at.hours / 24:.0f} days")
-    return Sample(np.minimum(since, at.hours / 24), "median", "time")
+        return Sample((1 - alive[:, -1]) * well / well.mean(), "share", "share")
+    if free[-1] > 0.999:
+        raise Unpredictable("nobody who is well relapses")
+    # Days since the last session at which 200 people, evenly spaced, relapse.
+    rate = -math.log(max(free[-1], 1e-9)) / (hours - start)
+    left = (np.arange(200) + 0.5) / 200
+    # A relapse that two visits confirm is dated to the first of them.
+    dated = np.append(free[1:], free[-1])
+    dated[0] = 1.0
+    day = np.interp(-left, -dated, np.asarray(at) - start + 24.0)
+    day = np.where(left < free[-1], followed + np.log(max(free[-1], 1e-9) / left) / rate, day)
+    return Sample(day / 24, "median", "time")
+
+
+def _rated_at_most(sim: Simulated, hours: float, limit: np.ndarray) -> np.ndarray:
+    """Each person's chance (n,) to be rated at or below a limit (n,)."""
+    from scipy.special import ndtr
+
+    return ndtr((limit + 0.5 - sim.at("madrs", hours)) / max(sim.rating_sd, 1e-6))
+
+
+def _free_of_relapse(sim: Simulated, at: list[float], bound: np.ndarray) -> np.ndarray:
+    """Each person's chance (n, visits) to have had no relapse by each visit: no two high ratings in a row, no event."""
+    rate = sim.values.get("relapse_per_week")
+    low, high = np.ones(sim.n), np.zeros(sim.n)
+    free = [np.ones(sim.n)]
+    for before, now in zip(at[:-1], at[1:], strict=True):
+        high_now = 1 - _rated_at_most(sim, now, bound - 1)
+        spared = 1.0
+        if rate is not None:
+            mean = (sim.at("relapse_per_week", before) + sim.at("relapse_per_week", now)) / 2
+            spared = np.exp(-mean * (now - before) / 168.0)
+        low, high = spared * (low + high) * (1 - high_now), spared * low * high_now
+        free.append(low + high)
+    return np.stack(free, axis=1)
 
 
 # --- side effects ---------------------------------------------------------------------------------------------------

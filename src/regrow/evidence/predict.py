@@ -1,16 +1,18 @@
 """One arm of a study turned into a course and people, simulated: the only place where evidence meets the model.
 
 The one thing to know: nothing here is fitted or named after a study. People, regimen, belief and background come from
-the file; what it leaves out is filled from one table for all studies (`USUAL`), and what the model has no equation for
-(care on a ward, psychotherapy) is left out and said so in the notes.
+the file; what it leaves out is filled from one table for all studies (`USUAL`, `FAILED`), and what the model has no
+equation for (psychotherapy) is left out and said so in the notes.
 """
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 
 import numpy as np
 
+from regrow import mechanism
 from regrow.catalog.evidence import Arm, Baseline, Figure, Study
 from regrow.catalog.notation import amount, when
 from regrow.evidence.measure import HAMILTON
@@ -30,6 +32,10 @@ USUAL = {
     "healthy": (3.0, 2.0),
 }
 USUAL_OTHERWISE = (18.0, 7.0)
+# Treatments that failed in this episode where a study does not say. Assumed: resistant is two or more, trials of it state
+# 2 to 4; the other conditions are met early as well as late.
+FAILED = {"treatment-resistant depression": 3.0, "bipolar depression": 2.0}
+FAILED_OTHERWISE = 1.0
 SWITCHES = {
     "ssri-new": "ssri",
     "oral-new-open": "ssri",
@@ -37,11 +43,13 @@ SWITCHES = {
     "benzodiazepine": "benzodiazepine",
     "general-anaesthesia": "anaesthesia",
 }
-NOT_SIMULATED = ("usual-inpatient-care", "psychotherapy")
-WITHOUT_A_DOSE = {"ssri": "20 mg", "antidepressant": "20 mg"}
+NEW_BY_MOUTH = ("ssri-new", "oral-new-open", "oral-new-blind")
+WARD = "usual-inpatient-care"
+NOT_SIMULATED = ("psychotherapy",)
+WITHOUT_A_DOSE = {"ssri": ("20 mg", "oral"), "antidepressant": ("20 mg", "oral"), "ect": ("0 mg", "iv")}
 ROUNDED_H = 0.05  # 0.0417 d stands for one hour
 KETAMINES = ("ketamine", "esketamine", "arketamine")
-READOUTS = ("madrs", "cadss", "sbp", "dbp", "hr", "sedation", "pain_left", "nausea", "dizziness")
+READOUTS = ("madrs", "relapse_per_week", "cadss", "sbp", "dbp", "hr", "sedation", "pain_left", "nausea", "dizziness")
 LEVELS = {  # read-out of plasma: analyte and site it stands for
     "ketamine_arterial": ("ketamine", ("arterial",)),
     "ketamine_venous": ("ketamine", ("venous",)),
@@ -50,25 +58,38 @@ LEVELS = {  # read-out of plasma: analyte and site it stands for
 }
 
 
-def predict_arm(study: Study, arm: Arm, figures: tuple[Figure, ...], people: int, seed: int) -> Simulated:
+def predict_arm(
+    study: Study,
+    arm: Arm,
+    figures: tuple[Figure, ...],
+    people: int,
+    seed: int,
+    scaled: Mapping[str, float] | None = None,
+) -> Simulated:
     """The arm simulated for `people` persons like the study's, long and fine enough for `figures`.
 
-    The arms of a study share their people (same seed), so that a contrast is of treatments. Raises Unpredictable, or a
-    Refusal of the model, with a sentence.
+    The arms of a study share their people (same seed), so that a contrast is of treatments. `scaled` multiplies
+    parameters, to see what the figures say of wrong ones. Raises Unpredictable, or a Refusal of the model, with a
+    sentence.
     """
     days = given_days(arm, figures)
     hours = max(when(figure.at).from_first_dose(arm.days) for figure in figures)
-    times = sorted({0.0, hours, *_visits(figures, arm)})
+    times = sorted({0.0, hours, *visited(figures, arm)})
     drawn = population(study, arm, people, seed)
     notes = tuple(f"{name} is not simulated" for name in arm.background if name in NOT_SIMULATED)
-    found = run(course(study, arm, days, hours), drawn, times=times)
+    found = run(course(study, arm, days, hours), drawn, times=times, scaled=scaled)
     values = {name: found.values[name] for name in READOUTS if name in found.values}
     values |= _levels(found.values, arm.drug)
     missing = dict(found.missing)
     if arm.drug == "ketamine" and (wanted := _enantiomers(figures)):
         # Plasma is linear and the enantiomers do not interact: half the racemate is S given alone, and the rest is R.
         try:
-            half = run(course(study, replace_drug(arm, "esketamine"), days, hours, share=0.5), drawn, times=times)
+            half = run(
+                course(study, replace_drug(arm, "esketamine"), days, hours, share=0.5),
+                drawn,
+                times=times,
+                scaled=scaled,
+            )
         except Refusal as why:
             missing |= dict.fromkeys(wanted, why.sentence)
         else:
@@ -83,7 +104,25 @@ def predict_arm(study: Study, arm: Arm, figures: tuple[Figure, ...], people: int
         rating_sd=RATING_SD,
         missing=missing,
         notes=notes,
+        left=left(study) * (scaled or {}).get("leave", 1.0),
     )
+
+
+def left(study: Study) -> float:
+    """The share of those who began that has left by the visit and counts as no response: of clinic cohorts that count all."""
+    return mechanism.parameters()["leave"].value if study.design == "cohort" and study.analysis == "itt" else 0.0
+
+
+def about(study: Study, arm: Arm) -> tuple[tuple[str, float], ...]:
+    """What the file states of the people and their care, as parameters of the mechanism."""
+    stated = study.population.failed_treatments
+    failed = FAILED.get(study.population.condition, FAILED_OTHERWISE)
+    if stated is not None and stated.centre is not None:
+        failed = stated.centre
+    pill = arm.drug == "placebo" and arm.route == "oral"
+    new = pill or any(name in NEW_BY_MOUTH for name in arm.background)
+    known = {"failed": failed} | ({"care_new": 1.0} if new else {}) | ({"ward": 1.0} if WARD in arm.background else {})
+    return tuple(known.items())
 
 
 def replace_drug(arm: Arm, drug: str) -> Arm:
@@ -103,14 +142,19 @@ def given_days(arm: Arm, figures: tuple[Figure, ...]) -> tuple[float, ...]:
 
 def course(study: Study, arm: Arm, days: tuple[float, ...], hours: float, share: float = 1.0) -> Course:
     """The arm as a course over `hours`; `share` scales every dose."""
-    if arm.drug == "ect":
-        raise Unpredictable("electroconvulsive therapy is not simulated")
     doses = tuple(_doses(arm, place, share) for place in range(len(days)))
     phase = Phase("treatment", doses, days=_starts(days, doses))
     protocol = Protocol(study.id, arm.name, study.citation, (phase,), phase.doses[0])
     switches = tuple(dict.fromkeys(SWITCHES[name] for name in arm.background if name in SWITCHES))
     treated = study.population.condition
-    return Course(protocol, belief=arm.belief, switches=switches, condition=treated, until_h=max(hours, 1.0))
+    return Course(
+        protocol,
+        belief=arm.belief,
+        switches=switches,
+        condition=treated,
+        until_h=max(hours, 1.0),
+        about=() if treated == "healthy" else about(study, arm),
+    )
 
 
 def _starts(days: tuple[float, ...], doses: tuple[tuple[Dose, ...], ...]) -> tuple[float, ...]:
@@ -124,7 +168,7 @@ def _starts(days: tuple[float, ...], doses: tuple[tuple[Dose, ...], ...]) -> tup
 
 
 def _doses(arm: Arm, place: int, share: float) -> tuple[Dose, ...]:
-    text = arm.doses[place] if arm.doses else WITHOUT_A_DOSE.get(arm.drug)
+    text, route = (arm.doses[place], arm.route) if arm.doses else WITHOUT_A_DOSE.get(arm.drug, (None, None))
     if text is None:
         raise Unpredictable(f"{arm.drug} has no dose, and the model follows none without")
     drug = "ssri" if arm.drug == "antidepressant" else arm.drug
@@ -134,7 +178,7 @@ def _doses(arm: Arm, place: int, share: float) -> tuple[Dose, ...]:
     if arm.route == "intranasal" and drug == "esketamine" and unit == "mg" and number in (28, 56, 84):
         return sprays(number)
     device = 1 if arm.route == "intranasal" and drug == "esketamine" else 0
-    return (Dose(drug, number, unit, arm.route or "oral", hours, device=device),)
+    return (Dose(drug, number, unit, route or "oral", hours, device=device),)
 
 
 def population(study: Study, arm: Arm, people: int, seed: int) -> Population:
@@ -195,14 +239,16 @@ def _as_madrs(entry: Baseline) -> Spread | None:
     return Spread(centre, sd, 7.0 if centre > 14 else 0.0, 58.0)
 
 
-def _visits(figures: tuple[Figure, ...], arm: Arm) -> set[float]:
-    """The hours at which a figure looks at its people: solved for, not interpolated."""
-    from regrow.evidence.measure import visits
+def visited(figures: tuple[Figure, ...], arm: Arm) -> set[float]:
+    """The hours at which the figures look at their people: solved for, not interpolated."""
+    from regrow.evidence.measure import visits, watched
 
     hours: set[float] = set()
     for figure in figures:
         end = when(figure.at).from_first_dose(arm.days)
         hours |= set(visits(figure, arm, end)) if figure.ever else {end}
+        if figure.what == "relapse":
+            hours |= set(watched(figure, arm, end))
         if figure.is_concentration:
             steps = np.geomspace(1 / 60, max(end, 0.1), 60) if figure.what != "concentration" else []
             hours |= {float(step) for step in steps if step <= end}

@@ -22,7 +22,8 @@ class Simulated:
 
     `values` holds read-outs by name, (n, t): "madrs" (latent), "cadss", "sbp", "pain_nrs" ..., and plasma levels in
     ng/mL as "ANALYTE@SITE" ("S-ketamine@venous"). `baseline` (n,) is MADRS as rated at entry. `missing` says of a
-    read-out why it is not there; `noise` (n, visits) are standard-normal rating errors, one column per visit in use.
+    read-out why it is not there; `left` is the share of those who began that counts as no response. `memo` keeps what does
+    not change while the same people are simulated again.
     """
 
     times: np.ndarray
@@ -32,6 +33,8 @@ class Simulated:
     rating_sd: float = 3.0
     missing: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    left: float = 0.0
+    memo: dict = field(default_factory=dict, compare=False)
 
     @property
     def n(self) -> int:
@@ -67,6 +70,14 @@ class Simulated:
 
         noise = self.rating_sd * normal(self.seed, np.arange(self.n), f"rating:{hours:.6g}")
         return np.clip(np.round(self.at("madrs", hours) + noise), 0, 60)
+
+    def rated_as(self, hours: float) -> np.ndarray:
+        """The chance (n, 61) that a rater writes 0, 1, ... 60 at that time: what `rated` draws one number of."""
+        from scipy.special import ndtr
+
+        edges = np.arange(60) + 0.5
+        below = ndtr((edges - self.at("madrs", hours)[:, None]) / max(self.rating_sd, 1e-6))
+        return np.diff(below, axis=1, prepend=0.0, append=1.0)
 
     def reading_noise(self, purpose: str) -> np.ndarray:
         """Standard-normal numbers (n,) for one purpose, the same whenever it is asked again."""

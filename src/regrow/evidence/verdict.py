@@ -116,7 +116,7 @@ def draws(sample: Sample, n: int, rng: np.random.Generator, spread: bool = True)
     shift = rng.standard_normal(DRAWS) if spread else np.zeros(DRAWS)
     if sample.statistic == "share":
         # Half a person keeps a share of 0 or 1 of the simulated from being certain.
-        p = (values.sum() + 0.5) / (len(values) + 1)
+        p = (min(values.sum(), len(values)) + 0.5) / (len(values) + 1)
         logit = math.log(p / (1 - p)) + between()["share"] * shift
         return 100 * rng.binomial(n, 1 / (1 + np.exp(-logit))) / n
     if sample.statistic == "standardised":
@@ -147,30 +147,40 @@ def predicted_contrast(
     The spread between studies is that of a difference: what arms of one study share falls out.
     """
     rng = np.random.default_rng(seed)
-    one, two = central(first), central(second)
     draws_one, draws_two = draws(first, n[0], rng, spread=False), draws(second, n[1], rng, spread=False)
     shift = rng.standard_normal(DRAWS)
     if unit and unit.endswith("ratio"):
         kind = unit.split()[0]
         clipped = (np.clip(d, 50 / size, 100 - 50 / size) for d, size in zip((draws_one, draws_two), n, strict=True))
         seen = ratio(kind, *clipped) * np.exp(between()["ratio"] * shift)
-        floor = 50 / max(len(first.values), 1)
-        value = ratio(kind, np.clip(one, floor, 100 - floor), np.clip(two, floor, 100 - floor))
-        return Estimate(float(value), _interval(seen))
+        return Estimate(central_contrast(first, second, unit), _interval(seen))
     if first.statistic == "share":
         tau = between()["share_difference"]
     elif first.family == "pressure":
         tau = between()["pressure_difference"]
     else:
         tau = between()["difference"] * first.span / 60
-    return Estimate(one - two, _interval(draws_one - draws_two + tau * shift))
+    return Estimate(central_contrast(first, second), _interval(draws_one - draws_two + tau * shift))
+
+
+def central_contrast(first: Sample, second: Sample, unit: str | None = None) -> float:
+    """The predicted first arm minus the second, or their ratio, without its interval."""
+    one, two = central(first), central(second)
+    if not (unit and unit.endswith("ratio")):
+        return one - two
+    floor = 50 / max(len(first.values), 1)
+    return float(ratio(unit.split()[0], *np.clip((one, two), floor, 100 - floor)))
+
+
+def central_effect(first: Sample, second: Sample) -> float:
+    """The predicted standardised difference of two arms (Cohen d, pooled SD), without its interval."""
+    a, b = np.asarray(first.values, float), np.asarray(second.values, float)
+    return float((a.mean() - b.mean()) / math.sqrt((a.var(ddof=1) + b.var(ddof=1)) / 2))
 
 
 def predicted_effect(first: Sample, second: Sample, n: tuple[int, int], seed: int) -> Estimate:
     """The predicted standardised difference of two arms (Cohen d, pooled SD)."""
-    a, b = np.asarray(first.values, float), np.asarray(second.values, float)
-    pooled = math.sqrt((a.var(ddof=1) + b.var(ddof=1)) / 2)
-    d = float((a.mean() - b.mean()) / pooled)
+    d = central_effect(first, second)
     se = math.sqrt(1 / n[0] + 1 / n[1] + d * d / (2 * sum(n)) + between()["standardised"] ** 2)
     return Estimate(d, (d - Z95 * se, d + Z95 * se))
 

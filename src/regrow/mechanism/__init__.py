@@ -17,7 +17,7 @@ from typing import Literal
 
 from regrow.refusal import Refusal
 
-__all__ = ["CORE", "Parameter", "Spread", "parameters", "text", "values"]
+__all__ = ["CORE", "Parameter", "Prior", "Spread", "parameters", "text", "values"]
 
 CORE = ("receptor", "circuit", "plasticity", "mood", "body", "felt")
 """The parts of the mechanism in causal order; `habenula` is optional and comes after them."""
@@ -34,10 +34,25 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
+class Prior:
+    """What was thought of a parameter before any trial: `value` with `sd`, never outside `low` to `high`.
+
+    `sd` is that of the logarithm, or of the value itself where `scale` is "plain".
+    """
+
+    value: float
+    sd: float
+    low: float
+    high: float
+    scale: Literal["log", "plain"] = "log"
+
+
+@dataclass(frozen=True, slots=True)
 class Parameter:
     """One number of the mechanism with what is known about it.
 
-    `unit` is a unit text, "1" for dimensionless; `measure` says what experiment would settle the value.
+    `unit` is a unit text, "1" for dimensionless; `measure` says what experiment would settle the value. `prior` and
+    `spread_prior` stand where the calibration fits the value or the spread; `ci95` and `identified` are what it found.
     """
 
     name: str
@@ -48,6 +63,10 @@ class Parameter:
     meaning: str
     spread: Spread | None = None
     measure: str = ""
+    prior: Prior | None = None
+    spread_prior: Prior | None = None
+    ci95: tuple[float, float] | None = None
+    identified: Literal["figures", "prior", "bound", ""] = ""
 
 
 def text(structure: str | None = None, *, modules: tuple[str, ...] = CORE) -> str:
@@ -87,8 +106,11 @@ def parameters() -> Mapping[str, Parameter]:
 
 
 def _parameter(name: str, table: dict) -> Parameter:
-    spread = table.pop("spread", None)
-    return Parameter(name=name, spread=None if spread is None else Spread(**spread), **table)
+    kinds = {"spread": Spread, "prior": Prior, "spread_prior": Prior}
+    made = {key: kinds[key](**value) if key in kinds else value for key, value in table.items()}
+    if "ci95" in made:
+        made["ci95"] = tuple(made["ci95"])
+    return Parameter(name=name, **made)
 
 
 def values() -> dict[str, float]:

@@ -1,0 +1,329 @@
+"""The fit: parameters of status *calibrated* that have a prior, to the figures of use calibration.
+
+`calibrate(studies)` gives a `Calibration`: values with their uncertainty, what the figures identify, how far studies lie
+apart. `parameters_text` and `between_text` write it into the files, comments and layout kept.
+
+The one thing to know: it is a maximum of the posterior. Each figure counts by its own error and the spread between
+studies; figures of one arm and of one study share what that study has of its own, so that sixty figures of one trial
+are not sixty trials. Chance is common to all parameter sets, so the same call gives the same numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+
+from regrow import mechanism
+from regrow.catalog import evidence
+from regrow.catalog.evidence import Study
+from regrow.evidence import measure, verdict
+from regrow.evidence.arms import SEED, Arms, Place
+from regrow.evidence.verdict import Z95
+from regrow.mechanism import Prior
+from regrow.people import Population, normal
+
+PEOPLE = 128
+STEP = 0.02  # of a finite difference, on the scale a parameter is fitted on; predictions are smooth in it
+ROUNDS = 20
+# Share of the spread between studies that belongs to the study, to the arm, and to the figure alone (assumed).
+OF_STUDY, OF_ARM, OF_FIGURE = 0.3, 0.4, 0.3
+# Standard error of a figure printed without one, by kind (assumed: that of a study of about 20 people an arm).
+UNSTATED = {"points": 2.5, "share": 11.0, "difference": 2.5, "share_difference": 12.0}
+UNSTATED_OTHERWISE = 0.3
+# What belongs to the drug alone: left out where the fit does without one.
+OF_DRUG = ("theta_W", "k_severe", "k_P", "k_F", "F_max", "tau_n", "phi", "tau_S")
+
+
+@dataclass(frozen=True)
+class Knob:
+    """One number that is fitted: a parameter's value, or its spread between people."""
+
+    name: str
+    of: Literal["value", "spread"]
+    prior: Prior
+    shipped: float
+
+    @property
+    def title(self) -> str:
+        return self.name if self.of == "value" else f"{self.name} (spread)"
+
+    def to_scale(self, value: float) -> float:
+        return math.log(value) if self.prior.scale == "log" else value
+
+    def from_scale(self, x: float) -> float:
+        return math.exp(x) if self.prior.scale == "log" else float(x)
+
+
+def knobs(drug: bool = True) -> tuple[Knob, ...]:
+    """All that is fitted, in the order of `parameters.toml`; without `drug` only what acts without one."""
+    found = []
+    for name, parameter in mechanism.parameters().items():
+        if not drug and name in OF_DRUG:
+            continue
+        if parameter.prior is not None:
+            found.append(Knob(name, "value", parameter.prior, parameter.value))
+        if parameter.spread_prior is not None and parameter.spread is not None:
+            found.append(Knob(name, "spread", parameter.spread_prior, parameter.spread.omega))
+    return tuple(found)
+
+
+def shelf(use: str = "calibration") -> list[Study]:
+    """The studies of the shelf with this use, in the order of their ids."""
+    return [study for study in map(evidence.get, evidence.ids()) if study.use == use]
+
+
+@dataclass(frozen=True)
+class Target:
+    """One figure on the scale it is fitted on: ratios and times as logarithms."""
+
+    place: Place
+    seen: float
+    error: float
+    between: float
+    sign: float
+    log: bool
+
+    @classmethod
+    def of(cls, place: Place, between: Mapping[str, float]) -> Target:
+        figure, study = place.figure, place.study
+        kind = place.kind
+        n = (
+            None
+            if " - " in place.arm and kind in ("difference", "share_difference", "ratio", "standardised")
+            else (figure.n or study.named(place.arm).n or study.population.n)
+        )
+        seen = verdict.observed(figure, n)
+        log = kind in ("ratio", "time")
+        span = measure.span_of(figure.of) / 60 if kind in ("points", "difference") and figure.unit != "%" else 1.0
+        value, error = seen.value, UNSTATED.get(kind, UNSTATED_OTHERWISE) * span
+        if seen.ci95 is not None:
+            low, high = np.log(seen.ci95) if log else seen.ci95
+            error = max(float(high - low) / (2 * Z95), 1e-6)
+        better_is_more = kind in ("share", "share_difference", "ratio", "time")
+        worse = figure.what == "relapse" and kind != "time"
+        sign = (1.0 if better_is_more else -1.0) * (-1.0 if worse else 1.0)
+        return cls(place, math.log(value) if log else value, error, between[kind] * span, sign, log)
+
+    def off(self, predicted: np.ndarray) -> np.ndarray:
+        """Predictions minus what was seen; a figure without a prediction counts as far off, and moves nothing."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            gap = (np.log(np.maximum(predicted, 1e-4)) if self.log else predicted) - self.seen
+        return np.where(np.isfinite(gap), gap, 3 * math.hypot(self.error, self.between))
+
+
+POINTS_OF_SHARE = {"share": 100.0 / 4, "share_difference": 100.0}
+
+
+def spread_between(kind: str, between: Mapping[str, float]) -> float:
+    """The spread between studies on the scale of the fit: that of a share is stated as a logit, about one half."""
+    return between[kind] * POINTS_OF_SHARE["share"] if kind == "share" else between[kind]
+
+
+class Problem:
+    """Residuals of the figures and of the priors as functions of the numbers fitted."""
+
+    def __init__(
+        self,
+        studies: Sequence[Study],
+        people: int = PEOPLE,
+        seed: int = SEED,
+        drug: bool = True,
+        between: Mapping[str, float] | None = None,
+    ) -> None:
+        self.knobs = knobs(drug)
+        self.drug = drug
+        self.people = people
+        self.arms = Arms(studies, people, seed)
+        known = verdict.between() if between is None else between
+        self.between = {kind: spread_between(kind, known) for kind in known}
+        self.targets = [Target.of(place, self.between) for place in self.arms.places]
+        self.low, self.high = (
+            np.array([k.to_scale(getattr(k.prior, end)) for k in self.knobs]) for end in ("low", "high")
+        )
+        self.middle = np.array([k.to_scale(k.prior.value) for k in self.knobs])
+        self.sd = np.array([k.prior.sd for k in self.knobs])
+        self.shipped = np.array([k.to_scale(k.shipped) for k in self.knobs])
+        self._seen: dict[bytes, np.ndarray] = {}
+
+    def scaled(self, people: Population, sets: np.ndarray) -> dict[str, np.ndarray]:
+        """What multiplies the shipped parameters of these people under each set (m, knobs): (m, n) or (m, 1) by name."""
+        found: dict[str, np.ndarray] = {}
+        for column, knob in enumerate(self.knobs):
+            tried = np.array([knob.from_scale(x) for x in sets[:, column]])[:, None]
+            if knob.of == "value":
+                factor = tried / knob.shipped
+            else:
+                factor = np.exp((tried - knob.shipped) * normal(people.seed, people.index, f"parameter:{knob.name}"))
+            found[knob.name] = found.get(knob.name, 1.0) * factor
+        found["leave"] = found["leave"][:, 0]
+        return found if self.drug else found | {"theta_W": np.zeros((len(sets), 1))}
+
+    def predicted(self, sets: np.ndarray) -> np.ndarray:
+        """The figures under each set (m, figures); what was asked before is not computed again."""
+        new = [x for x in sets if x.tobytes() not in self._seen]
+        if new:
+            rows = self.arms.predicted(lambda people: self.scaled(people, np.array(new)))
+            self._seen |= {x.tobytes(): row for x, row in zip(new, rows, strict=True)}
+        return np.array([self._seen[x.tobytes()] for x in sets])
+
+    def off(self, sets: np.ndarray) -> np.ndarray:
+        """Prediction minus figure, on the scale of the fit (m, figures)."""
+        predicted = self.predicted(sets)
+        return np.stack([target.off(predicted[:, k]) for k, target in enumerate(self.targets)], axis=1)
+
+    def jacobian(self, x: np.ndarray) -> np.ndarray:
+        """How the figures move with each number fitted (figures, knobs), all differences in one run."""
+        steps = np.where(x + STEP > self.high, -STEP, STEP)
+        sets = np.vstack([x, x + np.diag(steps)])
+        off = self.off(sets)
+        return ((off[1:] - off[0]) / steps[:, None]).T
+
+    @cached_property
+    def whitener(self) -> np.ndarray:
+        """The matrix that makes the errors of the figures independent and of size one."""
+        targets = self.targets
+        covariance = np.diag([t.error**2 + OF_FIGURE * t.between**2 for t in targets])
+        own = np.array([t.sign * t.between for t in targets])
+        contrast = np.array([" - " in t.place.arm for t in targets])
+        study = np.array([t.place.study.id for t in targets])
+        arm = np.array([t.place.arm for t in targets])
+        same = (study[:, None] == study) & (contrast[:, None] == contrast)
+        covariance += np.outer(own, own) * same * (OF_STUDY + OF_ARM * (arm[:, None] == arm))
+        return np.linalg.inv(np.linalg.cholesky(covariance))
+
+    def residuals(self, x: np.ndarray) -> np.ndarray:
+        return np.concatenate([self.whitener @ self.off(x[None])[0], (x - self.middle) / self.sd])
+
+    def slopes(self, x: np.ndarray) -> np.ndarray:
+        return np.vstack([self.whitener @ self.jacobian(x), np.diag(1 / self.sd)])
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """One number that was fitted: `sd` on the scale it was fitted on, `ci95` on its own."""
+
+    knob: Knob
+    value: float
+    sd: float
+    ci95: tuple[float, float]
+    identified: Literal["figures", "prior", "bound"]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a fit gave. `cost` is half the sum of squares it ended at, `rounds` how many Jacobians it took."""
+
+    fitted: tuple[Fitted, ...]
+    problem: Problem
+    x: np.ndarray
+    cost: float
+    rounds: int
+    between: Mapping[str, float]
+    left_out: Mapping[str, float]
+
+    def scaled(self, people: Population) -> dict[str, Any]:
+        """What multiplies the shipped parameters of these people under the fit: for `check`, as `scaled`."""
+        found = self.problem.scaled(people, self.x[None])
+        return {
+            name: factor[0] if np.size(factor[0]) > 1 else float(np.squeeze(factor[0]))
+            for name, factor in found.items()
+        }
+
+
+def calibrate(
+    studies: Sequence[Study],
+    *,
+    people: int = PEOPLE,
+    seed: int = SEED,
+    drug: bool = True,
+    start: np.ndarray | None = None,
+    rounds: int = ROUNDS,
+    between: Mapping[str, float] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Calibration:
+    """The parameters that the figures of `studies` and the priors make most probable.
+
+    It starts from the priors, or from `start`. `drug=False` fits the same figures with the drug switched off: the dull
+    rival. `between` replaces the spread between studies that `between.toml` states.
+    """
+    from scipy.optimize import least_squares
+
+    problem = Problem(studies, people, seed, drug, between)
+    taken = [0]
+
+    def slopes(x: np.ndarray) -> np.ndarray:
+        taken[0] += 1
+        if progress:
+            progress(f"round {taken[0]}: misfit {0.5 * float(np.sum(problem.residuals(x) ** 2)):.2f}")
+        return problem.slopes(x)
+
+    edge = 1e-6 * (problem.high - problem.low)
+    begin = np.clip(problem.middle if start is None else start, problem.low + edge, problem.high - edge)
+    found = least_squares(
+        problem.residuals,
+        begin,
+        slopes,
+        bounds=(problem.low, problem.high),
+        loss="soft_l1",
+        x_scale=problem.sd,
+        ftol=2e-4,
+        xtol=1e-4,
+        max_nfev=rounds,
+    )
+    x = np.asarray(found.x)
+    slope = problem.slopes(x)
+    apart, left_out = _leaving_out(problem, x, slope)
+    covariance = np.linalg.inv(slope.T @ slope)
+    fitted = tuple(_fitted(problem, k, x[k], math.sqrt(covariance[k, k])) for k in range(len(x)))
+    return Calibration(fitted, problem, x, float(found.cost), taken[0], apart, left_out)
+
+
+def _fitted(problem: Problem, k: int, x: float, sd: float) -> Fitted:
+    knob = problem.knobs[k]
+    low, high = problem.low[k], problem.high[k]
+    at_bound = min(x - low, high - x) < 0.01 * (high - low)
+    ends = (max(low, x - Z95 * sd), min(high, x + Z95 * sd))
+    known: Literal["figures", "prior", "bound"] = (
+        "bound" if at_bound else ("figures" if sd < 0.75 * knob.prior.sd else "prior")
+    )
+    return Fitted(knob, knob.from_scale(x), sd, (knob.from_scale(ends[0]), knob.from_scale(ends[1])), known)
+
+
+def _leaving_out(problem: Problem, x: np.ndarray, slope: np.ndarray) -> tuple[dict[str, float], dict[str, float]]:
+    """The spread between studies by kind, and each study's mean misfit, when the fit does without that study.
+
+    The fit without a study is one step of Gauss and Newton away from the fit with all. What is left of the squared
+    misfit once each figure's own error is taken off is the spread; every study counts the same.
+    """
+    residual = problem.residuals(x)
+    off, jacobian = problem.off(x[None])[0], problem.jacobian(x)
+    ids = [t.place.study.id for t in problem.targets]
+    gaps: dict[str, dict[str, list[float]]] = {}
+    misfit: dict[str, float] = {}
+    for study in dict.fromkeys(ids):
+        mine = np.array([name == study for name in ids])
+        kept = np.concatenate([~mine, np.ones(len(x), bool)])
+        weight = (1 + residual[kept] ** 2) ** -0.25  # soft_l1, as in the fit
+        rows = slope[kept] * weight[:, None]
+        step, *_ = np.linalg.lstsq(rows, -residual[kept] * weight, rcond=None)
+        moved = np.clip(x + step, problem.low, problem.high) - x
+        without = off[mine] + jacobian[mine] @ moved
+        targets = [t for t, m in zip(problem.targets, mine, strict=True) if m]
+        misfit[study] = float(
+            np.mean([abs(g) / math.hypot(t.error, t.between) for g, t in zip(without, targets, strict=True)])
+        )
+        for gap, target in zip(without, targets, strict=True):
+            kind = target.place.kind
+            span = target.between / problem.between[kind]
+            gaps.setdefault(kind, {}).setdefault(study, []).append((gap**2 - target.error**2) / span**2)
+    apart = {}
+    for kind, by_study in gaps.items():
+        square = float(np.mean([np.mean(values) for values in by_study.values()]))
+        spread = math.sqrt(max(square, 0.0))
+        apart[kind] = spread / POINTS_OF_SHARE["share"] if kind == "share" else spread
+    return apart, misfit
