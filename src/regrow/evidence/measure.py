@@ -8,6 +8,7 @@ person's chance over all that a rater might write, so that it moves smoothly wit
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 
@@ -240,8 +241,9 @@ def _reached(sim: Simulated, study: Study, arm: Arm, figure: Figure, hours: floa
     if figure.ever:
         reached = 1 - np.prod([1 - chance(at) for at in visits(figure, arm, hours)], axis=0)
     elif figure.sustained:
-        held = duration(figure.sustained) if isinstance(figure.sustained, str) else max(hours - 24.0, 0.0)
-        days = np.arange(max(hours - held, min(24.0, hours)), hours, 24.0 if held <= 336 else 168.0)
+        # "true" says no length: held for the last week. Rated daily within a week, weekly beyond, as studies do.
+        held = duration(figure.sustained) if isinstance(figure.sustained, str) else min(168.0, hours - 24.0)
+        days = np.arange(max(hours - held, min(24.0, hours)), hours, 24.0 if held < 168.0 else 168.0)
         reached = np.prod([chance(at) for at in [*days, hours]], axis=0)
     else:
         reached = chance(hours)
@@ -329,7 +331,7 @@ def _free_of_relapse(sim: Simulated, at: list[float], bound: np.ndarray) -> np.n
     rate = sim.values.get("relapse_per_week")
     low, high = np.ones(sim.n), np.zeros(sim.n)
     free = [np.ones(sim.n)]
-    for before, now in zip(at[:-1], at[1:], strict=True):
+    for before, now in pairwise(at):
         high_now = 1 - _rated_at_most(sim, now, bound - 1)
         spared = 1.0
         if rate is not None:

@@ -1,8 +1,7 @@
 """One arm of a study turned into a course and people, simulated: the only place where evidence meets the model.
 
 The one thing to know: nothing here is fitted or named after a study. People, regimen, belief and background come from
-the file; what it leaves out is filled from one table for all studies (`USUAL`, `FAILED`), and what the model has no
-equation for (psychotherapy) is left out and said so in the notes.
+the file; what it leaves out is filled from one table for all studies (`USUAL`, `FAILED`).
 """
 
 from __future__ import annotations
@@ -32,8 +31,8 @@ USUAL = {
     "healthy": (3.0, 2.0),
 }
 USUAL_OTHERWISE = (18.0, 7.0)
-# Treatments that failed in this episode where a study does not say. Assumed: resistant is two or more, trials of it state
-# 2 to 4; the other conditions are met early as well as late.
+# Treatments that failed in this episode where a study does not say. Assumed: resistant is two or more, trials of it
+# state 2 to 4; the other conditions are met early as well as late.
 FAILED = {"treatment-resistant depression": 3.0, "bipolar depression": 2.0}
 FAILED_OTHERWISE = 1.0
 SWITCHES = {
@@ -43,9 +42,8 @@ SWITCHES = {
     "benzodiazepine": "benzodiazepine",
     "general-anaesthesia": "anaesthesia",
 }
-NEW_BY_MOUTH = ("ssri-new", "oral-new-open", "oral-new-blind")
+NEW_CARE = ("ssri-new", "oral-new-open", "oral-new-blind", "psychotherapy")  # begun with the first session
 WARD = "usual-inpatient-care"
-NOT_SIMULATED = ("psychotherapy",)
 WITHOUT_A_DOSE = {"ssri": ("20 mg", "oral"), "antidepressant": ("20 mg", "oral"), "ect": ("0 mg", "iv")}
 ROUNDED_H = 0.05  # 0.0417 d stands for one hour
 KETAMINES = ("ketamine", "esketamine", "arketamine")
@@ -76,7 +74,6 @@ def predict_arm(
     hours = max(when(figure.at).from_first_dose(arm.days) for figure in figures)
     times = sorted({0.0, hours, *visited(figures, arm)})
     drawn = population(study, arm, people, seed)
-    notes = tuple(f"{name} is not simulated" for name in arm.background if name in NOT_SIMULATED)
     found = run(course(study, arm, days, hours), drawn, times=times, scaled=scaled)
     values = {name: found.values[name] for name in READOUTS if name in found.values}
     values |= _levels(found.values, arm.drug)
@@ -103,13 +100,12 @@ def predict_arm(
         seed=drawn.seed,
         rating_sd=RATING_SD,
         missing=missing,
-        notes=notes,
         left=left(study) * (scaled or {}).get("leave", 1.0),
     )
 
 
 def left(study: Study) -> float:
-    """The share of those who began that has left by the visit and counts as no response: of clinic cohorts that count all."""
+    """The share of those who began that has left by the visit and counts as no response: clinic cohorts count all."""
     return mechanism.parameters()["leave"].value if study.design == "cohort" and study.analysis == "itt" else 0.0
 
 
@@ -120,7 +116,7 @@ def about(study: Study, arm: Arm) -> tuple[tuple[str, float], ...]:
     if stated is not None and stated.centre is not None:
         failed = stated.centre
     pill = arm.drug == "placebo" and arm.route == "oral"
-    new = pill or any(name in NEW_BY_MOUTH for name in arm.background)
+    new = pill or any(name in NEW_CARE for name in arm.background)
     known = {"failed": failed} | ({"care_new": 1.0} if new else {}) | ({"ward": 1.0} if WARD in arm.background else {})
     return tuple(known.items())
 

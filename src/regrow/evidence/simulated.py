@@ -22,8 +22,8 @@ class Simulated:
 
     `values` holds read-outs by name, (n, t): "madrs" (latent), "cadss", "sbp", "pain_nrs" ..., and plasma levels in
     ng/mL as "ANALYTE@SITE" ("S-ketamine@venous"). `baseline` (n,) is MADRS as rated at entry. `missing` says of a
-    read-out why it is not there; `left` is the share of those who began that counts as no response. `memo` keeps what does
-    not change while the same people are simulated again.
+    read-out why it is not there; `left` is the share of those who began that counts as no response. `memo` keeps what
+    does not change while the same people are simulated again.
     """
 
     times: np.ndarray

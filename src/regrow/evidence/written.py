@@ -40,9 +40,12 @@ def parameters_text(text: str, calibration: Calibration) -> str:
 
 
 def between_text(text: str, between: Mapping[str, float]) -> str:
-    """`text` of `between.toml` with the spreads that the calibration estimated; kinds it has no figure of stay."""
+    """`text` of `between.toml` with the spreads that the calibration estimated; kinds it has no figure of stay.
+
+    The spread of times stays too: one median to relapse says nothing of the time of a peak.
+    """
     for name, value in between.items():
-        if value > 0:
+        if value > 0 and name != "time":
             text = _with_lines(text, name, {"value": f"{value:.2g}", "status": '"calibrated"'})
     return text
 
@@ -75,22 +78,22 @@ def report(calibration: Calibration) -> str:
         f"Written by `regrow evidence calibrate`: {len(places)} depression figures of {len(studies)} studies of use "
         f"calibration, {calibration.problem.people} simulated people for each arm, {calibration.rounds} rounds, misfit "
         f"{calibration.cost:.2f}.",
-        "The 95 % intervals are Laplace's: from the curvature of the misfit at its lowest point, priors included. *figures*:",
-        "the figures narrow what the prior knew by a quarter or more; *prior*: they hardly do; *bound*: the value sits on an",
-        "end of its range, so read it as at least or at most.",
+        "The 95 % intervals are Laplace's: from the curvature of the misfit at its lowest point, priors included.",
+        "*figures*: the figures narrow what the prior knew by a quarter or more; *prior*: they hardly do; *bound*: the",
+        "value sits on an end of its range, so read it as at least or at most.",
         "",
         "| parameter | value | 95 % interval | prior | told by |",
         "|---|---|---|---|---|",
         *(
-            f"| {row.knob.title} | {row.value:.3g} | {row.ci95[0]:.3g} to {row.ci95[1]:.3g} | {row.knob.prior.value:.3g} "
-            f"| {row.identified} |"
+            f"| {row.knob.title} | {row.value:.3g} | {row.ci95[0]:.3g} to {row.ci95[1]:.3g} "
+            f"| {row.knob.prior.value:.3g} | {row.identified} |"
             for row in rows
         ),
         "",
         "## How far studies lie apart",
         "",
-        "One standard deviation between studies of the same treatment beyond chance, each study predicted by a fit without it",
-        "(one Gauss-Newton step from the fit with all).",
+        "One standard deviation between studies of the same treatment beyond chance, each study predicted by a fit",
+        "without it (one Gauss-Newton step from the fit with all).",
         "",
         "| kind of figure | spread |",
         "|---|---|",

@@ -1,0 +1,149 @@
+"""The calibration as a program: what it ships is where it stops, a wrong start comes back, wrong numbers are seen."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+
+import numpy as np
+import pytest
+
+from regrow import mechanism
+from regrow.catalog import evidence
+from regrow.evidence import calibrate, measure, verdict, written
+from regrow.evidence.calibrate import Calibration, Problem
+from regrow.evidence.verdict import Estimate
+
+FEW = ("correia-melo2020", "ionescu2021", "murrough2013-ajp")
+
+
+def studies(*names: str):
+    return [evidence.get(name) for name in names]
+
+
+@pytest.fixture(scope="module")
+def shelf() -> Problem:
+    return Problem(calibrate.shelf(), people=32)
+
+
+def within(problem: Problem, predicted: np.ndarray) -> int:
+    """How many figures the predictions meet by the contract's rule."""
+    met = 0
+    for place, value in zip(problem.arms.places, predicted, strict=True):
+        n = (
+            place.figure.n
+            or (None if " - " in place.arm else place.study.named(place.arm).n)
+            or place.study.population.n
+        )
+        seen = verdict.observed(place.figure, n)
+        if np.isfinite(value):
+            span = measure.span_of(place.figure.of)
+            met += verdict.judge(place.figure, seen, Estimate(float(value), None), span).within
+    return met
+
+
+def test_the_shipped_parameters_are_where_the_program_stops(shelf: Problem):
+    """One step of Gauss and Newton from what is shipped, with fewer people, stays within the fit's own error."""
+    x = shelf.shipped
+    slopes, residuals = shelf.slopes(x), shelf.residuals(x)
+    weight = (1 + residuals**2) ** -0.25
+    information = slopes.T @ (slopes * weight[:, None] ** 2)
+    step = -np.linalg.solve(information, slopes.T @ (residuals * weight**2))
+    inside = np.clip(x + step, shelf.low, shelf.high) - x
+    error = np.sqrt(np.diag(np.linalg.inv(information)))
+    moved = {knob.title: abs(s) / e for knob, s, e in zip(shelf.knobs, inside, error, strict=True)}
+    assert max(moved.values()) < 1.5, moved
+    assert np.mean(list(moved.values())) < 0.5
+
+
+def test_a_planted_wrong_start_comes_back():
+    """Belief doubled and the drug halved at the start: the same few studies bring the fit back to the same numbers."""
+    good = calibrate.calibrate(studies(*FEW), people=24, rounds=12)
+    wrong = good.x.copy()
+    names = [knob.title for knob in good.problem.knobs]
+    wrong[names.index("theta_W")] -= np.log(2)
+    wrong[names.index("X0")] += np.log(2)
+    back = calibrate.calibrate(studies(*FEW), people=24, rounds=12, start=wrong)
+    error = np.array([f.sd for f in good.fitted])
+    assert np.max(np.abs(back.x - good.x) / error) < 1.0
+    assert back.cost == pytest.approx(good.cost, abs=0.1)
+
+
+def test_the_same_call_gives_the_same_numbers():
+    first, second = (Problem(studies("murrough2013-ajp"), people=16) for _ in range(2))
+    assert np.array_equal(first.residuals(first.shipped), second.residuals(second.shipped))
+
+
+@pytest.mark.parametrize(
+    ("what", "wrong"),
+    [
+        ("K_B tenfold", {"K_B": 10.0}),
+        ("theta_W halved", {"theta_W": 0.5}),
+        ("expectancy doubled", {"X0": 2.0}),
+        ("clearance fivefold", {"CL_S": 5.0, "CL_R": 5.0, "CL": 5.0}),
+    ],
+)
+def test_wrong_parameters_turn_the_verdicts(shelf: Problem, what: str, wrong: dict[str, float]):
+    right = shelf.arms.predicted(lambda people: {"leave": np.ones(1)})[0]
+    planted = shelf.arms.predicted(
+        lambda people: {name: np.array([[factor]]) for name, factor in wrong.items()} | {"leave": np.ones(1)}
+    )[0]
+    misfit = [float(np.sum((shelf.whitener @ gap) ** 2)) for gap in (gaps(shelf, right), gaps(shelf, planted))]
+    assert within(shelf, right) >= 0.7 * len(right)
+    assert within(shelf, planted) < within(shelf, right), what
+    assert misfit[1] > misfit[0] + 4, what
+
+
+def gaps(problem: Problem, predicted: np.ndarray) -> np.ndarray:
+    return np.array([float(t.off(np.array([v]))[0]) for t, v in zip(problem.targets, predicted, strict=True)])
+
+
+def test_without_the_drug_the_arms_of_a_trial_are_alike():
+    problem = Problem(studies("murrough2013-ajp"), people=16, drug=False)
+    assert not set(calibrate.OF_DRUG) & {knob.name for knob in problem.knobs}
+    predicted = problem.predicted(problem.shipped[None])[0]
+    found = {(p.arm, p.figure.what): v for p, v in zip(problem.arms.places, predicted, strict=True)}
+    assert found["ketamine - midazolam", "change"] == pytest.approx(0.0, abs=1e-6)
+    assert found["ketamine", "change"] == pytest.approx(found["midazolam", "change"])
+
+
+def test_what_is_written_changes_numbers_and_nothing_else(tmp_path):
+    fit = calibrate.calibrate(studies("murrough2013-ajp"), people=16, rounds=1)
+    shipped = files("regrow").joinpath("mechanism/parameters.toml").read_text(encoding="utf-8")
+    text = written.parameters_text(shipped, fit)
+    assert lines_besides_numbers(text) == lines_besides_numbers(shipped)
+    before, after = tomllib.loads(shipped), tomllib.loads(text)
+    assert list(before) == list(after)
+    for name, row in after.items():
+        fitted = {f.knob.of for f in fit.fitted if f.knob.name == name}
+        if "value" not in fitted:
+            assert row["value"] == before[name]["value"], name
+    paths = written.write(fit, tmp_path)
+    assert [path.name for path in paths] == ["parameters.toml", "between.toml", "calibration.md"]
+    assert "theta_W" in paths[2].read_text(encoding="utf-8")
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(p.name for p in paths)
+
+
+def lines_besides_numbers(text: str) -> list[str]:
+    changing = ("value =", "spread =", "ci95 =", "identified =")
+    return [line for line in text.splitlines() if not line.startswith(changing)]
+
+
+def test_every_fitted_parameter_is_called_calibrated_and_says_what_told_it():
+    for name, parameter in mechanism.parameters().items():
+        if parameter.prior is not None:
+            assert parameter.status == "calibrated", name
+            assert parameter.ci95 is not None, name
+            assert parameter.ci95[0] <= parameter.value <= parameter.ci95[1], name
+            assert parameter.identified in ("figures", "prior", "bound"), name
+            assert parameter.prior.low <= parameter.value <= parameter.prior.high, name
+        if parameter.spread_prior is not None:
+            assert parameter.spread is not None, name
+
+
+def test_the_report_lists_each_number_and_how_far_studies_lie_apart():
+    fit: Calibration = calibrate.calibrate(studies("murrough2013-ajp"), people=16, rounds=1)
+    page = written.report(fit)
+    for knob in fit.problem.knobs:
+        assert f"| {knob.title} |" in page
+    assert "murrough2013-ajp" in page
