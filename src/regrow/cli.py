@@ -257,6 +257,7 @@ def calibrate(
     def tell(message: str) -> None:
         print(message, file=sys.stderr)
 
+    written.check_folder(out)
     found = fit.calibrate(fit.shelf(), people=people, seed=seed, progress=tell)
     for path in written.write(found, out):
         typer.echo(path)

@@ -187,6 +187,9 @@ CANNOT_USE: dict[tuple[str, str], list[str] | None] = {
     ("claims", "--json"): None,
     ("evidence check", "files"): ["nowhere.toml"],
     ("evidence check", "--json"): None,
+    ("evidence calibrate", "--people"): ["--people", "3"],
+    ("evidence calibrate", "--seed"): ["--seed", "-1"],
+    ("evidence calibrate", "--out"): ["--out", "mine.toml"],
     ("simulate", "protocol"): ["single", *RECORDS],
     **{
         ("simulate", option): [option, value, *RECORDS]

@@ -26,8 +26,9 @@ from regrow.evidence.arms import SEED, Arms, Place
 from regrow.evidence.verdict import Z95
 from regrow.mechanism import Prior
 from regrow.people import Population, normal
+from regrow.refusal import Refusal
 
-PEOPLE = 128
+PEOPLE, FEWEST = 128, 8
 STEP = 0.02  # of a finite difference, on the scale a parameter is fitted on; predictions are smooth in it
 ROUNDS = 20
 # Share of the spread between studies that belongs to the study, to the arm, and to the figure alone (assumed).
@@ -250,10 +251,17 @@ def calibrate(
     """The parameters that the figures of `studies` and the priors make most probable.
 
     It starts from the priors, or from `start`. `drug=False` fits the same figures with the drug switched off: the dull
-    rival. `between` replaces the spread between studies that `between.toml` states.
+    rival. `between` replaces the spread between studies that `between.toml` states. Refuses with PEOPLE-RANGE and
+    SEED-BAD.
     """
     from scipy.optimize import least_squares
 
+    if people < FEWEST:
+        sentence = f"people: {people} is below {FEWEST}; give at least so many for each arm, {PEOPLE} for a fit to ship"
+        raise Refusal("PEOPLE-RANGE", sentence, field="people", value=people)
+    if not 0 <= seed < 65536:
+        sentence = f"seed: {seed} is outside 0 to 65535; give a whole number within that range"
+        raise Refusal("SEED-BAD", sentence, field="seed", value=seed)
     problem = Problem(studies, people, seed, drug, between)
     taken = [0]
 

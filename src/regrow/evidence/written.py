@@ -13,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regrow.refusal import Failure
+from regrow.refusal import Failure, Refusal
 
 if TYPE_CHECKING:
     from regrow.evidence.calibrate import Calibration, Fitted
@@ -107,10 +107,17 @@ def report(calibration: Calibration) -> str:
     return "\n".join(lines)
 
 
+def check_folder(folder: Path) -> None:
+    """Refuses with OUT-FOLDER what is there and is no folder, before a fit of minutes begins."""
+    if folder.exists() and not folder.is_dir():
+        sentence = f"out: {folder} is a file; name a folder, which is made where there is none"
+        raise Refusal("OUT-FOLDER", sentence, field="out", value=str(folder))
+
+
 def write(calibration: Calibration, folder: Path) -> tuple[Path, ...]:
     """The paths of the three files written into `folder`: parameters.toml, between.toml and calibration.md.
 
-    Each is replaced whole or not at all. Refuses with CALIBRATION-FILE where the folder cannot be written.
+    Each is replaced whole or not at all. Fails with CALIBRATION-FILE where the folder cannot be written.
     """
     shipped = files("regrow")
     texts = {
