@@ -21,7 +21,7 @@ from regrow.chart.layers import Band, Chart, Layer, Limit, Line, Marks, Now, Rug
 @cache
 def style() -> str:
     """The charts' style sheet: colours as variables for light, dark and print, and the classes that use them."""
-    return files("regrow.chart").joinpath("chart.css").read_text("utf-8")
+    return files("regrow.chart").joinpath("sheet/chart.css").read_text("utf-8")
 
 
 def portable(sheet: str) -> str:
