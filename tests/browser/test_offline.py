@@ -90,7 +90,7 @@ def test_entries_made_while_the_server_is_dead_wait_and_arrive_in_order_once(bro
     context = tablet(browser, clinic)
     page = opened(context, clinic, session_path(clinic))
     waiting(page, 0)
-    page.wait_for_function("navigator.serviceWorker.controller")
+    page.wait_for_function("() => navigator.serviceWorker.controller")
     page.reload()  # now the service worker has seen the page
     expect(page.locator("#pulse")).to_contain_text("Live")
     clinic.kill()

@@ -166,7 +166,7 @@ CALM = {"sbp": 122, "dbp": 78, "hr": 72, "spo2": 98, "rr": 14, "moaas": 5, "diss
 
 
 def seed(chairs: int) -> dict[str, Any]:
-    """The demo clinic, with an infusion running in each of so many chairs."""
+    """The demo clinic, with an infusion running in each of so many chairs; with the demo's own day for none."""
     import django
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
     from django.contrib.sessions.backends.db import SessionStore
@@ -177,7 +177,7 @@ def seed(chairs: int) -> dict[str, Any]:
     from regrow.clinic import demo, demo_day
     from regrow.clinic.models import Chair, Site, Staff
 
-    demo.DAY = False
+    demo.DAY = chairs == 0
     now = datetime.now(UTC)
     demo.seed(now)
     crew = demo_day.Crew(Site.objects.get(), now)
