@@ -18,8 +18,6 @@ from regrow.mechanism import switches
 from regrow.people import Population, normal
 from regrow.refusal import Refusal
 from regrow.regimen import Course, Session, check_ceilings, walk
-from regrow.safety import DoseFacts, Settings, dose_findings
-from regrow.safety.dose import PAIN_MIN
 
 Values = dict[str, float | np.ndarray]
 
@@ -86,7 +84,6 @@ class Assembly:
                 people.female,
                 drugs.slow_rates(drug),
             )
-        found += _above_clinic(sessions, people)
         condition = self.course.condition
         if condition and self.condition is None:
             known = ", ".join(row.id for row in conditions.conditions())
@@ -225,37 +222,6 @@ class Assembly:
     def changes(self, start: float, end: float) -> list[engine.Event]:
         """The parameters that the switches change from `start` until before `end`, h."""
         return [engine.Change(c.at, c.parameter, c.value) for c in self.switches.changes if start <= c.at < end]
-
-
-# What a clinic's rules say of the dose itself; the other rules ask for facts that a simulated person has not.
-_OF_THE_DOSE = frozenset({"R-DO-02", "R-DO-03", "R-DO-04", "R-DO-05", "R-DO-06", "R-DO-09"})
-
-
-def _above_clinic(sessions: Iterable[Session], people: Population) -> list[str]:
-    """A sentence for each limit of a clinic that a session passes, for the person who gets most per kg."""
-    found: dict[str, None] = {}
-    for doses in dict.fromkeys(session.doses for session in sessions):
-        for drug, route in dict.fromkeys((d.drug, d.route) for d in doses if _in_plasma(drugs.get(d.drug))):
-            own = [d for d in doses if (d.drug, d.route) == (drug, route)]
-            mg = [np.broadcast_to(d.mg(people.weight_kg, people.height_cm, people.female), (people.n,)) for d in own]
-            if not drugs.get(drug).shares or not np.any(sum(mg) > 0):
-                continue
-            most = int(np.argmax(sum(mg) / people.weight_kg))
-            minutes = sum(d.duration_h for d in own) * 60
-            pain = route == "iv" and minutes > PAIN_MIN
-            facts = DoseFacts(
-                drug,
-                route,
-                round(float(sum(each[most] for each in mg)), 1),
-                float(people.weight_kg[most]),
-                minutes,
-                use="pain" if pain else "mood",
-                bolus_mg=float(sum(each[most] for d, each in zip(own, mg, strict=True) if not d.duration_h and pain)),
-            )
-            for finding in dose_findings(facts, Settings()):
-                if finding.rule in _OF_THE_DOSE:
-                    found[f"beyond what a clinic gives ({finding.rule}): {finding.sentence}"] = None
-    return list(found)
 
 
 def _of(value: float | np.ndarray, who: np.ndarray) -> float | np.ndarray:

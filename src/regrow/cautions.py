@@ -6,16 +6,17 @@ sign twice, what the course leaves out, and what was stated but changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from regrow import safety
 from regrow.people import Population
 from regrow.regimen import KETAMINES, Course, Dose, Session, opening
+from regrow.safety import DoseFacts, Settings, dose_findings
+from regrow.safety.dose import PAIN_MIN
 
-# The clinic's rules on one dose: cap, absolute alert, ceiling, rate and bolus against pain.
-_DOSE_RULES = ("R-DO-02", "R-DO-03", "R-DO-04", "R-DO-05", "R-DO-06")
+# What a clinic's rules say of the dose itself; the other rules ask for facts that a simulated person has not.
+_OF_THE_DOSE = frozenset({"R-DO-02", "R-DO-03", "R-DO-04", "R-DO-05", "R-DO-06", "R-DO-09"})
 
 
 def of_course(course: Course) -> Iterator[str]:
@@ -32,31 +33,32 @@ def of_course(course: Course) -> Iterator[str]:
         yield f"until: the run ends {(end - hours) * 60:.0f} min before the dose of day {held[-1].day:g} has all run in"
 
 
-def of_doses(sessions: Sequence[Session], people: Population) -> Iterator[str]:
-    """Cautions on doses above a clinic's caps, in the words of the clinic's rules: each dose once, for the person whom
-    it reaches highest. Infusions longer than those for mood are held to the rules on pain."""
-    settings = safety.Settings()
+def of_doses(sessions: Iterable[Session], people: Population) -> Iterator[str]:
+    """A sentence for each limit of a clinic that a session passes, for the person who gets most per kg.
+
+    Infusions longer than those for mood are held to the rules on pain.
+    """
+    settings = Settings()
     for doses in dict.fromkeys(session.doses for session in sessions):
         for drug, route in dict.fromkeys((d.drug, d.route) for d in doses if d.drug in KETAMINES):
-            same = [d for d in doses if (d.drug, d.route) == (drug, route)]
-            mg = _mg(same, people)
-            minutes = 60 * sum(d.duration_h for d in same)
-            at_once = _mg([d for d in same if not d.duration_h], people)
-            pain = minutes > settings.iv_longest
+            own = [d for d in doses if (d.drug, d.route) == (drug, route)]
+            mg = _mg(own, people)
             most = int(np.argmax(mg / people.weight_kg))
-            facts = safety.DoseFacts(
+            minutes = sum(d.duration_h for d in own) * 60
+            pain = route == "iv" and minutes > PAIN_MIN
+            at_once = _mg([d for d in own if not d.duration_h], people)[most] if pain else 0.0
+            facts = DoseFacts(
                 drug,
                 route,
-                round(float(mg[most]), 6),
+                round(float(mg[most]), 1),
                 float(people.weight_kg[most]),
                 minutes,
-                "pain" if pain else "mood",
-                bolus_mg=float(at_once[most]) if pain else 0.0,
+                use="pain" if pain else "mood",
+                bolus_mg=float(at_once),
             )
-            if facts.mg > 0:
-                loudest = next((f for f in safety.dose_findings(facts, settings) if f.rule in _DOSE_RULES), None)
-                if loudest is not None:
-                    yield f"dose: {loudest.sentence} (the clinic's rule {loudest.rule}; simulated all the same)"
+            for finding in dose_findings(facts, settings) if facts.mg > 0 else ():
+                if finding.rule in _OF_THE_DOSE:
+                    yield f"beyond what a clinic gives ({finding.rule}): {finding.sentence}"
 
 
 def _mg(doses: Sequence[Dose], people: Population) -> np.ndarray:

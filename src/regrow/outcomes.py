@@ -60,7 +60,7 @@ def _outcome(result: Result, name: str, days: np.ndarray, madrs: np.ndarray) -> 
     end = seen[:, -1]
     response = scale.response_rule.met(end, start) if scale.response_rule else None
     remission = scale.remission_rule.met(end) if scale.remission_rule else None
-    relapse = _relapse(scale, start, days, seen[:, :-1])
+    relapse = relapsed(scale, start, days, seen[:, :-1])
     return Outcome(scale, start, end, _percent(response), _percent(remission), relapse)
 
 
@@ -68,7 +68,11 @@ def _percent(reached: np.ndarray | None) -> float | None:
     return None if reached is None else 100 * float(np.mean(reached))
 
 
-def _relapse(scale: scales.Scale, start: np.ndarray, days: np.ndarray, seen: np.ndarray) -> float | None:
+def relapsed(scale: scales.Scale, start: np.ndarray, days: np.ndarray, seen: np.ndarray) -> float | None:
+    """Of the people who responded at one of the visits, the percentage who relapse after their best one.
+
+    `start` (n,), `days` (v,), `seen` (n, v). None where the scale has no such rule or nobody responded.
+    """
     if scale.relapse_rule is None or scale.response_rule is None or not len(days):
         return None
     best, lowest = seen.argmin(axis=1), seen.min(axis=1)

@@ -207,6 +207,7 @@ def dataset(result: Result) -> xarray.Dataset:
     for name, row in READOUTS.items():
         if name in result.values:
             attrs = {"units": row.unit, "long_name": row.title, "shown": row.shown, **_fold(row)}
+            attrs |= {"scale": row.scale} if row.scale else {}
             variables[name] = (("person", "time"), result.values[name], attrs)
     held = result.sessions
     variables["session_day"] = (

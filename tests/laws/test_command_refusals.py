@@ -343,7 +343,7 @@ def test_a_dose_within_the_caps_brings_no_caution_and_a_pain_infusion_is_held_to
     for args in (["standard-2x3"], ["crps-10-day"]):
         with pytest.raises(SystemExit):
             cli.main(["simulate", *args])
-        assert "dose:" not in capsys.readouterr().err
+        assert "beyond what a clinic gives" not in capsys.readouterr().err
 
 
 # --- the disk, the keyboard, the pipe ---------------------------------------------------------------------------------

@@ -152,7 +152,7 @@ def test_the_schedule_gives_each_session_its_day_dose_and_volume():
 
 def test_where_a_score_decides_the_schedule_says_for_how_many_people():
     text = words(section(page.course_page(course(people=40, days=(0, 3, 7, 14), ruled=2)), "schedule"))
-    assert "People who get it" in text
+    assert "People on that day" in text
     assert re.search(r"3 7 week 2 [\d. a-zL]* 50 %", text)
 
 

@@ -24,9 +24,11 @@ WINDOW_H = 12.0  # a session's effects on the body are looked for this long afte
 
 @dataclass(frozen=True)
 class Session:
-    """One visit: its number from 1, day from the first, and mg of base per person (NaN for those who had none)."""
+    """One visit of the middle person: its number from 1, its place in the Dataset, its day from the first, and mg of
+    base per person (NaN for those who had none on that day)."""
 
     number: int
+    place: int
     day: float
     phase: str
     drug: str
@@ -117,15 +119,31 @@ class Facts:
         self.summary = _mapping(attrs.get("summary"))
         self.times = np.asarray(dataset["time"], dtype=float)
         self.end = float(self.times[-1])
-        self.people = int(dataset.sizes["person"])
+        self.curves = int(dataset.sizes["person"])
+        # Under several plasma models each person stands once per model.
+        self.people = self.curves // len(self.models) if "model" in dataset else self.curves
 
     @property
     def one(self) -> bool:
-        """Whether the run is of a single typical person, so that there is no spread to show."""
-        return self.people == 1
+        """Whether there is a single curve, of one typical person under one model, so that there is no spread."""
+        return self.curves == 1
+
+    @property
+    def middle(self) -> str:
+        """What the middle of the curves is called."""
+        return "typical person" if self.people == 1 else "middle person"
+
+    @property
+    def among(self) -> str:
+        """What the spread between the curves is of."""
+        if self.people == self.curves:
+            return "9 in 10 people"
+        models = f"{len(self.models)} plasma models"
+        return models if self.people == 1 else f"9 in 10 people, {models}"
 
     @cached_property
     def sessions(self) -> list[Session]:
+        """The sessions of the person whose number of sessions is the middle one; all where the run does not say."""
         data = self.data
         if "session_day" not in data:
             return []
@@ -137,9 +155,13 @@ class Facts:
         mg = data["session_dose_mg"].transpose("session", "person").to_numpy().astype(float)
         words = [texts(name) for name in ("session_phase", "session_drug", "session_route")]
         columns = zip(np.asarray(data["session_day"], float), *words, strict=True)
+        mine = data["session_of_middle"].to_numpy() if "session_of_middle" in data else np.ones(len(mg))
+        kept = [(at, column) for at, column in enumerate(columns) if mine[at]]
         return [
-            Session(at + 1, float(day), phase, drug, route, float(minutes[at]) if minutes is not None else 0.0, mg[at])
-            for at, (day, phase, drug, route) in enumerate(columns)
+            Session(
+                number, at, float(day), phase, drug, route, float(minutes[at]) if minutes is not None else 0.0, mg[at]
+            )
+            for number, (at, (day, phase, drug, route)) in enumerate(kept, start=1)
         ]
 
     def has(self, name: str) -> bool:
@@ -154,6 +176,16 @@ class Facts:
 
         return units(self.data).get(name, "")
 
+    def fold(self, name: str) -> float:
+        """How far the read-out's level is uncertain between studies, so many times either way; 1 where not stated."""
+        return float(self.data[name].attrs.get("fold_uncertainty", 1.0))
+
+    @property
+    def scales(self) -> dict[str, str]:
+        """The rating scales that the run gives: read-out and the catalog's id."""
+        found = {str(name): str(variable.attrs.get("scale", "")) for name, variable in self.data.data_vars.items()}
+        return {name: scale for name, scale in found.items() if scale}
+
     def why_missing(self, name: str) -> str:
         """Why the run has no such read-out, in the run's own words."""
         words = next((item.partition(": ")[2] for item in self.missing if item.startswith(f"{name}:")), "")
@@ -163,7 +195,7 @@ class Facts:
         """The read-out of every person at a time, linear between the times of the run; NaN beyond its end."""
         values = self.curve(name)
         if not self.times[0] <= hours <= self.end:
-            return np.full(self.people, np.nan)
+            return np.full(self.curves, np.nan)
         right = int(np.searchsorted(self.times, hours))
         if self.times[right] == hours:
             return values[:, right]
@@ -205,7 +237,7 @@ class Facts:
         """The highest value of each person in a session, or the rise over its start, or the lowest; NaN where none."""
         stated = f"session_{name}_peak"
         if stated in self.data and not lowest:
-            return self.data[stated].transpose("session", "person").to_numpy().astype(float)[session.number - 1]
+            return self.data[stated].transpose("session", "person").to_numpy().astype(float)[session.place]
         if not self.has(name) or not self.fine(session):
             return None
         values = self.curve(name)[:, self.window(session)]

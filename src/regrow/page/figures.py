@@ -34,13 +34,13 @@ def figure(chart: Chart, *, narrow: bool = False, caption: bool = False) -> str:
     )
 
 
-def _banded(x: np.ndarray, values: np.ndarray, name: str, tone: str, *, one: bool, inner: bool = False) -> list[Layer]:
-    """The middle person's line, with 9 in 10 people (and half of them) around it where there is more than one."""
+def _banded(x: np.ndarray, values: np.ndarray, name: str, tone: str, *, one: bool, among: str = "") -> list[Layer]:
+    """The middle person's line, with 9 in 10 people around it where there is more than one; named, half of them too."""
     found = spread(values)
     layers: list[Layer] = []
     if not one:
-        layers.append(Band(x, found.p5, found.p95, "9 in 10 people" if inner else "", tone, faint=True))
-        if inner:
+        layers.append(Band(x, found.p5, found.p95, among, tone, faint=True))
+        if among and "people" in among:
             layers.append(Band(x, found.p25, found.p75, "half of the people", tone))
     return [*layers, Line(x, found.median, name, tone)]
 
@@ -48,9 +48,7 @@ def _banded(x: np.ndarray, values: np.ndarray, name: str, tone: str, *, one: boo
 def mood(facts: Facts, without_drug: Facts | None = None, *, width: int = 760, height: int = 330) -> Chart:
     """MADRS over the whole course with its spread over people, the sessions, and where response and remission begin."""
     start = float(np.median(facts.baseline))
-    layers = _banded(facts.times, facts.curve("madrs"), "middle person", "1", one=facts.one, inner=True)
-    if facts.one:
-        layers = [replace(layer, name="typical person") if isinstance(layer, Line) else layer for layer in layers]
+    layers = _banded(facts.times, facts.curve("madrs"), facts.middle, "1", one=facts.one, among=facts.among)
     if without_drug is not None:
         middle = spread(without_drug.curve("madrs")).median
         layers.append(Line(without_drug.times, middle, "same visits, no drug", "2", dashed=True))
@@ -60,7 +58,7 @@ def mood(facts: Facts, without_drug: Facts | None = None, *, width: int = 760, h
     ]
     if facts.sessions:
         layers.append(Rug([session.day * DAY_H for session in facts.sessions], "session"))
-    people = "a typical person" if facts.one else f"{facts.people} people"
+    people = "a typical person" if facts.people == 1 else f"{facts.people} people"
     return Chart(
         "Predicted depression score (MADRS)",
         tuple(layers),
@@ -82,7 +80,13 @@ def step(facts: Facts, which: Step) -> Chart | None:
         name = curve.name if len(curves) > 1 else ""
         found = _banded(facts.times, facts.curve(curve.readout), name, tone, one=facts.one)
         middle = replace(cast(Line, found[-1]), dashed=tone == "2")  # told apart without colour too
-        layers += [*found[:-1], middle] if len(curves) == 1 else [middle]
+        fold = facts.fold(curve.readout)
+        if fold > 1:
+            low, high = np.asarray(middle.y) / fold, np.asarray(middle.y) * fold
+            layers.append(Band(facts.times, low, high, f"{fold:.0f} times less or more", tone, faint=True))
+            layers.append(middle)
+        else:
+            layers += [*found[:-1], middle] if len(curves) == 1 else [middle]
     if facts.sessions and facts.sessions[0].minutes:
         layers.insert(0, Span(0.0, facts.sessions[0].minutes / 60, ""))
     if which.level:
@@ -172,7 +176,7 @@ def tolerance(facts: Facts) -> Chart | None:
     peaks = spread(np.stack([values for _, values in kept], axis=1))
     layers: list[Layer] = [Marks(x, peaks.median, "strongest in the session")]
     if not facts.one:
-        layers.insert(0, Band(x, peaks.p5, peaks.p95, "9 in 10 people", faint=True))
+        layers.insert(0, Band(x, peaks.p5, peaks.p95, facts.among, faint=True))
     return Chart(
         "Dissociation, session by session",
         tuple(layers),

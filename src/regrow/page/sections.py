@@ -32,17 +32,17 @@ def e(text: object) -> str:
     return escape(str(text))
 
 
-def section(name: str, title: str, *parts: str) -> str:
+def _section(name: str, title: str, *parts: str) -> str:
     body = "\n".join(part for part in parts if part)
     return f'<section aria-labelledby="{name}">\n<h2 id="{name}">{e(title)}</h2>\n{body}\n</section>'
 
 
-def bullets(items: Iterable[str], kind: str = "") -> str:
+def _bullets(items: Iterable[str], kind: str = "") -> str:
     inside = "".join(f"<li>{item}</li>" for item in items)
     return f"<ul{f' class={chr(34)}{kind}{chr(34)}' if kind else ''}>{inside}</ul>" if inside else ""
 
 
-def table(label: str, head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:
+def _table(label: str, head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:
     """A table in a box that scrolls by itself on small screens; the first cell of a row is its head."""
     top = "".join(f'<th scope="col">{cell}</th>' for cell in head)
     body = "".join(
@@ -89,20 +89,22 @@ def in_short(facts: Facts, without_drug: Facts | None) -> str:
         ["Change", "", *(_with_range(spread(facts.at("madrs", h) - facts.baseline), one=facts.one, sign=True)
                          for _, h, _ in moments)],
     ]  # fmt: skip
-    if facts.one:
+    if facts.people == 1:
         words = "A typical person: the model's middle values, without chance. Most people do better or worse than this."
+        if not facts.one:
+            words += f" In small type what differs between the {facts.among}."
     else:
         rows.append(["Responding", "", *(f"{facts.response_percent(h, n):.0f} %" for n, h, _ in moments)])
         rows.append(["In remission", "", *(f"{facts.remission_percent(h, n):.0f} %" for n, h, _ in moments)])
         words = (
-            f"Of {facts.people:,} simulated people the middle one, and in small type where 9 in 10 of them lie. "
+            f"Of {facts.people:,} simulated people the middle one, and in small type {facts.among}. "
             f"Responding: a score at most half of one's own at the start. Remission: {REMISSION_AT:.0f} points or less."
         )
     if without_drug is not None:
         bare = [spread(without_drug.at("madrs", hours)) for _, hours, _ in moments]
         rows.append(["Score, no drug", "", *(_with_range(found, one=facts.one) for found in bare)])
-    head = ["Typical person" if facts.one else "Middle person", "Start", *(title for _, _, title in moments)]
-    return section("short", "In short", table("Scores and shares", head, rows, "key"), f'<p class="soft">{words}</p>')
+    head = [facts.middle.capitalize(), "Start", *(title for _, _, title in moments)]
+    return _section("short", "In short", _table("Scores and shares", head, rows, "key"), f'<p class="soft">{words}</p>')
 
 
 # --- what was simulated ---------------------------------------------------------------------------------------------
@@ -110,7 +112,7 @@ def in_short(facts: Facts, without_drug: Facts | None) -> str:
 
 def _people_line(facts: Facts) -> str:
     parts = [f"{facts.people:,} people, drawn by chance (seed {facts.seed})"]
-    if facts.one:
+    if facts.people == 1:
         parts = ["one typical person"]
     for name, words, unit in (("weight_kg", "weight", "kg"), ("age_y", "age", "years")):
         if name in facts.data and facts.data[name].dims == ("person",):
@@ -148,9 +150,9 @@ def what(facts: Facts) -> str:
     rows.append(("Followed for", f"{facts.end / DAY_H:.0f} days from the first dose"))
     listed = "".join(f"<dt>{e(name)}</dt><dd>{value}</dd>" for name, value in rows)
     cautions = "".join(f'<p class="caution">{e(item)}</p>' for item in facts.cautions)
-    notes = bullets(e(note) for note in facts.notes)
-    assumed = bullets(e(item) for item in facts.assumed)
-    return section(
+    notes = _bullets(e(note) for note in facts.notes)
+    assumed = _bullets(e(item) for item in facts.assumed)
+    return _section(
         "what",
         "What was simulated",
         f'<dl class="facts">{listed}</dl>',
@@ -211,7 +213,7 @@ def _given(session: Session) -> str:
 def schedule(facts: Facts, mg_per_ml: float | None) -> str:
     """Every session: its day, dose in mg and mL, how it is given, and for how many people where a score decides."""
     if not facts.sessions:
-        return section("schedule", "Schedule", "<p>No session was given.</p>")
+        return _section("schedule", "Schedule", "<p>No session was given.</p>")
     first = facts.sessions[0]
     vial, others = strength(first.drug, mg_per_ml)
     parted = any(session.percent < 99.95 for session in facts.sessions)
@@ -232,7 +234,7 @@ def schedule(facts: Facts, mg_per_ml: float | None) -> str:
     head = ["Session", "Day", "Dose <small>of base</small>", volume]
     head += ["How"] if len(ways) > 1 else []
     head += ["Phase"] if phases else []
-    head += ["People <small>who get it</small>"] if parted else []
+    head += ["People <small>on that day</small>"] if parted else []
     words = []
     if vial and first.route in INJECTED:
         also = [f"{amount(float(np.nanmedian(first.mg)) / other, 2)} mL at {other:g} mg/mL" for other in others]
@@ -242,15 +244,18 @@ def schedule(facts: Facts, mg_per_ml: float | None) -> str:
             + "Read the vial before drawing up."
         )
     if parted:
-        words.append("Where a score decides whether a session is held, the last column says how many people get it.")
+        words.append(
+            "Where a score decides whether a session is held, people part: shown are the sessions of the person whose "
+            "number of sessions is the middle one, and the last column says how many people have one on that day."
+        )
     count = len(facts.sessions)
     opening = f"{count} session{'s' if count > 1 else ''} with {e(first.drug or 'the drug')}"
     opening += f", {'each ' if count > 1 else ''}given {ways.pop()}." if len(ways) == 1 else "."
-    return section(
+    return _section(
         "schedule",
         "Schedule",
         f"<p>{opening} Day 0 is the first.</p>",
-        table("Schedule", head, rows, "lines"),
+        _table("Schedule", head, rows, "lines"),
         *(f'<p class="soft">{word}</p>' for word in words),
     )
 
@@ -273,7 +278,61 @@ def mood(facts: Facts, without_drug: Facts | None) -> str:
     else:
         parts.append("<p>This prediction includes expectancy; the drug alone would show less.</p>")
     parts.append(f"<p>{story.EXPECTANCY}</p>")
-    return section("mood", "Predicted mood", *parts)
+    return _section("mood", "Predicted mood", *parts)
+
+
+_RULES = {"<=": "at most", "<": "below", ">=": "at least", ">": "above"}
+
+
+def _rule(text: str) -> str:
+    """A scale's rule in words: "-50 %" is "50 % lower", "<= 10" is "at most 10"."""
+    if text.startswith("-"):
+        return f"{text.removeprefix('-').strip()} lower"
+    sign, _, value = text.partition(" ")
+    return f"{_RULES.get(sign, sign)} {value}"
+
+
+def scales(facts: Facts) -> str:
+    """The course on every rating scale that the run gives, each judged by its own rule."""
+    from regrow.catalog import scales as shelf
+
+    rows = []
+    for name, id in facts.scales.items():
+        file = shelf.read(id)
+        prefix = "" if name == "madrs" else f"{name}_"
+
+        def share(key: str, rule: str, prefix: str = prefix) -> str:
+            value = facts.summary.get(f"{prefix}{key}")
+            return "-" if value is None else f"{value:.0f} % <small>{e(rule)}</small>"
+
+        row = [e(file.name), *(_with_range(_stated(facts.summary.get(f"{name}_{key}")), one=facts.one)
+                               for key in ("baseline", "end"))]  # fmt: skip
+        if facts.people > 1:
+            row.append(share("response_end_percent", _rule(file.response.rule) if file.response else ""))
+            row.append(share("remission_end_percent", _rule(file.remission.rule) if file.remission else ""))
+            row.append(share("relapse_percent", f"{file.relapse.readings} visits in a row" if file.relapse else ""))
+        rows.append(row)
+    if len(rows) < 2:
+        return ""
+    head = ["Scale", "Start", f"End, {day(facts.end)}"]
+    if facts.people > 1:
+        head += ["Responding", "In remission", "Relapsed <small>of those who had responded</small>"]
+    words = (
+        "Only MADRS is predicted. The others are read from it: depression scales by published tables, the rest by the "
+        "share of improvement that studies report. One person may lie several points apart. Anxiety, post-traumatic "
+        "stress and suicidal ideation are shown when the run names such a condition."
+    )
+    return _section("scales", "On each scale", _table("Scales", head, rows), f'<p class="soft">{words}</p>')
+
+
+def _stated(value: object) -> Spread:
+    """A number of the summary as a spread: one number, or median with 5th and 95th percentile."""
+    nan = float("nan")
+    if isinstance(value, dict):
+        low, middle, high = (nan if value[key] is None else float(value[key]) for key in ("p5", "median", "p95"))
+        return Spread(low, nan, middle, nan, high)
+    number = nan if value is None else float(str(value))
+    return Spread(number, number, number, number, number)
 
 
 # --- how it works ---------------------------------------------------------------------------------------------------
@@ -294,13 +353,11 @@ def steps(facts: Facts) -> str:
             f"<li><h3>{place}. {e(which.title)}</h3>{drawn}<p>{e(which.says)}</p>"
             f'<p class="known"><span class="tag {_TAGS[which.status]}">{which.status}</span> {e(which.people)}</p></li>'
         )
-    spread_words = (
-        "" if facts.one else " Lines show the middle person, the shading about them where 9 in 10 people lie."
-    )
+    spread_words = "" if facts.one else f" Lines show the {facts.middle}, the shading about them {facts.among}."
     words = (
         f"From the first dose to mood, in the order in which it happens. Grey: while the drug runs in.{spread_words}"
     )
-    return section(
+    return _section(
         "steps",
         "How it works, step by step",
         f"<p>{words}</p>",
@@ -345,9 +402,9 @@ def side_effects(facts: Facts, limits: figures.Limits) -> str:
     words = f"The {left_out} sessions between are left out here." if left_out else ""
     if charts:
         words = f"Grey: while the drug runs in. Dotted and dashed lines: where a clinic's alarms would begin. {words}"
-    by_session = table("Peaks by session", head, cells) if len(head) > 1 else ""
-    peaks = f"<h3>The strongest moment of each session</h3>{by_session}" if by_session else ""
-    return section(
+    table = _table("Peaks by session", head, cells) if len(head) > 1 else ""
+    peaks = f"<h3>The strongest moment of each session</h3>{table}" if table else ""
+    return _section(
         "body",
         "Side effects in the session",
         f"<p>{story.SIDE_EFFECTS}</p>",
@@ -364,11 +421,11 @@ def side_effects(facts: Facts, limits: figures.Limits) -> str:
 
 def unknown(facts: Facts) -> str:
     """What nobody knows, and what this run does not carry."""
-    missing = bullets(e(item) for item in facts.missing)
-    return section(
+    missing = _bullets(e(item) for item in facts.missing)
+    return _section(
         "unknown",
         "What is not known",
-        bullets(e(item) for item in story.UNKNOWN),
+        _bullets(e(item) for item in story.UNKNOWN),
         f"<h3>Not in this run</h3>{missing}" if missing else "",
     )
 
@@ -391,9 +448,9 @@ def sources(facts: Facts) -> str:
         rows.append(("Numerical error, estimated", e("; ".join(facts.error))))
     rows.append(("To get the same numbers", e(f"regrow {facts.version}, protocol {facts.protocol}, seed {facts.seed}")))
     listed = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in rows)
-    return section(
+    return _section(
         "sources",
         "What this run leaned on",
-        bullets(papers) or "<p>The run names no papers.</p>",
+        _bullets(papers) or "<p>The run names no papers.</p>",
         f'<dl class="facts">{listed}</dl>',
     )
