@@ -263,6 +263,27 @@ def calibrate(
         typer.echo(path)
 
 
+@evidence.command()
+def report(
+    out: Annotated[Path, typer.Option(help="Folder for the pages, made if need be.")],
+    people: Annotated[int, typer.Option(help="Simulated people for each arm.", min=20)] = 1000,
+    seed: Annotated[int, typer.Option(help="Same seed, same pages.")] = 1,
+) -> None:
+    """Write the whole shelf as pages: every figure beside its prediction, misses first, rivals, treatments compared."""
+    from regrow import report as pages
+
+    def tell(name: str) -> None:
+        print(f"report: {name}", file=sys.stderr)
+
+    shelf = pages.write(out, people=people, seed=seed, progress=tell)
+    counts = ", ".join(
+        f"{use} {found.within} of {found.n} within and {found.covered} covered"
+        for use in ("calibration", "validation")
+        for found in [shelf.report.tally(use)]
+    )
+    print(f"report: wrote {out / 'index.html'} ({counts})", file=sys.stderr)
+
+
 @app.command()
 def claims(json: Json = False) -> None:
     """List the field's claims: verdict, evidence, and what the model shows."""

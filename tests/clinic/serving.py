@@ -2,7 +2,7 @@
 with -9. The one thing to know: this file runs in processes of its own, so that a test's Django is never touched.
 
     python serving.py seed FOLDER CHAIRS     a demo clinic with so many infusions begun 12 minutes ago; prints JSON
-    python serving.py spawn FOLDER PORT      reads `start`, `kill`, `stop`, `go` lines; answers each with one line
+    python serving.py spawn FOLDER PORT      reads start, kill, stop, go, jump lines; answers each with one line
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 BEGUN_MINUTES_AGO = 12
 PIN = "246802"
+SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "go": signal.SIGCONT, "jump": signal.SIGUSR1}
 
 
 def free_port() -> int:
@@ -64,6 +65,7 @@ class Clinic:
         self.folder, self.database, self.port = folder, database, port or free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self.env = environment(folder, database)
+        self.shifted = 0.0  # seconds that the server's clock is put forward
         if like:
             shutil.copytree(like, folder)
         else:
@@ -99,6 +101,17 @@ class Clinic:
             except OSError:
                 time.sleep(0.025)
         raise AssertionError("the server did not come up: " + (self.folder / "server.log").read_text()[-2000:])
+
+    def jump(self, minutes: float) -> None:
+        """Puts the server's clock forward, for good: after a restart too."""
+        self.shifted += minutes * 60
+        (self.folder / "clock").write_text(str(self.shifted))
+        self.say("jump")
+        for _ in range(2000):
+            if (self.folder / "clock.heard").exists():
+                break
+            time.sleep(0.01)
+        (self.folder / "clock.heard").unlink()
 
     def kill(self) -> None:
         """Ends the server as a power cut would: kill -9."""
@@ -149,25 +162,11 @@ class Person:
                 return refused.code, json.loads(refused.read() or b"{}")
 
 
-GATE = {
-    "identity_checked": "yes",
-    "escort_name": "Ann Friend",
-    "solids_hours": 8,
-    "fluids_hours": 4,
-    "alcohol_hours": 200,
-    "benzo_hours": 200,
-    "intoxicated": "no",
-    "new_suicidal_ideation": "no",
-    "medicines_changed": "no",
-    "nothing_new": "yes",
-    "mania_symptoms": "no",
-    "room_ready": "yes",
-}
 CALM = {"sbp": 122, "dbp": 78, "hr": 72, "spo2": 98, "rr": 14, "moaas": 5, "dissociation": 0}
 
 
 def seed(chairs: int) -> dict[str, Any]:
-    """The demo clinic, with an infusion running in each of so many chairs."""
+    """The demo clinic, with an infusion running in each of so many chairs; with the demo's own day for none."""
     import django
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
     from django.contrib.sessions.backends.db import SessionStore
@@ -175,28 +174,20 @@ def seed(chairs: int) -> dict[str, Any]:
 
     django.setup()
     call_command("migrate", interactive=False, verbosity=0)
-    from regrow.clinic import access, demo, facts
-    from regrow.clinic.actions import Act
-    from regrow.clinic.actions.session import Sent, record
+    from regrow.clinic import demo, demo_day
     from regrow.clinic.models import Chair, Site, Staff
-    from regrow.clinic.models.people import new_key
 
-    demo.PEOPLE = ()
-    begun = datetime.now(UTC) - timedelta(minutes=BEGUN_MINUTES_AGO)
-    demo.seed(begun - timedelta(minutes=5))
-    site = Site.objects.get()
-    doctor, nurse = (Act(Staff.objects.get(user__username=name), begun) for name in ("lee", "diaz"))
+    demo.DAY = chairs == 0
+    now = datetime.now(UTC)
+    demo.seed(now)
+    crew = demo_day.Crew(Site.objects.get(), now)
     sessions = []
     for number in range(chairs):
-        chair, _ = Chair.objects.get_or_create(site=site, name=f"Chair {number + 1}")
-        name = f"Robin Example{number}"
-        course = demo.add_person(doctor, nurse, chair, begun, name, date(1980, 1, 2), "female", 80, 175)
-        session = course.sessions.get(number=1)
-        for kind, payload in (("arrive", {}), ("nurse", {}), ("gate", GATE), ("vitals", CALM)):
-            record(nurse, session, Sent(new_key(), kind, payload))
-        order = facts.order_for(session, begun, access.settings_now())
-        assert order is not None
-        record(nurse, session, Sent(new_key(), "start", {"read_back_mg": order.mg}, expect=1))
+        chair, _ = Chair.objects.get_or_create(site=crew.site, name=f"Chair {number + 1}")
+        who = demo_day.Person(f"Robin Example{number}", "1980-01-02", "female", 80, 175)
+        course = demo_day.course(crew, demo_day.person(crew, who, 60), 50)
+        session = demo_day.booked(crew, course, chair, -BEGUN_MINUTES_AGO, 40)[0]
+        demo_day.begun(crew, session, BEGUN_MINUTES_AGO, "diaz", CALM)
         sessions.append({"key": session.key, "chair": chair.pk})
     cookies = {}
     for staff in Staff.objects.select_related("user"):
@@ -206,10 +197,34 @@ def seed(chairs: int) -> dict[str, Any]:
         store[HASH_SESSION_KEY] = staff.user.get_session_auth_hash()
         store.save()
         cookies[staff.user.username] = store.session_key
-    return {"site": site.pk, "sessions": sessions, "cookies": cookies}
+    return {"site": crew.site.pk, "sessions": sessions, "cookies": cookies}
 
 
-def spawn(port: int) -> None:
+class Clock:
+    """The served clinic's clock: the real one, put forward by what stands in the folder's file `clock`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file: Path = folder / "clock"
+        self.travel: Any = None
+        if self.file.exists():
+            self.put()
+        signal.signal(signal.SIGUSR1, self.heard)
+
+    def put(self) -> None:
+        import time_machine
+
+        if self.travel is not None:
+            self.travel.stop()
+        ahead = timedelta(seconds=float(self.file.read_text()))
+        self.travel = time_machine.travel(datetime.now(UTC) + ahead, tick=True)
+        self.travel.start()
+
+    def heard(self, *_: object) -> None:
+        self.put()
+        self.file.with_suffix(".heard").touch()
+
+
+def spawn(folder: Path, port: int) -> None:
     """Imports everything once, then forks a server at each `start`: no process ever shares a database connection."""
     import django
     import uvicorn
@@ -226,6 +241,7 @@ def spawn(port: int) -> None:
             if child == 0:
                 sys.stdin.close()
                 ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # it dies with its parent
+                Clock(folder)
                 uvicorn.run(
                     regrow.clinic.asgi.application,
                     host="127.0.0.1",
@@ -238,7 +254,7 @@ def spawn(port: int) -> None:
             print(child, flush=True)
             continue
         if child:
-            os.kill(child, {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "go": signal.SIGCONT}[word])
+            os.kill(child, SIGNALS[word])
         if word == "kill" and child:
             os.waitpid(child, 0)
             child = 0
@@ -249,4 +265,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "seed":
         print(json.dumps(seed(int(sys.argv[3]))))
     else:
-        spawn(int(sys.argv[3]))
+        spawn(Path(sys.argv[2]), int(sys.argv[3]))

@@ -48,14 +48,14 @@ def wide(text: str) -> float:
     return 7.0 * len(text)
 
 
-def _steps(low: float, high: float, most: int) -> list[float]:
+def steps_of(low: float, high: float, most: int) -> list[float]:
     raw = (high - low) / max(1, most)
     power = 10.0 ** floor(log10(raw))
     step = next(power * nice for nice in (1, 2, 2.5, 5, 10) if power * nice >= raw * (1 - 1e-9))
     return [step * n for n in range(ceil(low / step - 1e-9), floor(high / step + 1e-9) + 1)]
 
 
-def _log_steps(low: float, high: float, most: int) -> list[float]:
+def log_steps(low: float, high: float, most: int) -> list[float]:
     powers = range(floor(log10(low) + 1e-9), ceil(log10(high) - 1e-9) + 1)
     for heads in ((1, 2, 5), (1, 3), (1,)):
         ticks = [head * 10.0**power for power in powers for head in heads]
@@ -156,7 +156,7 @@ class Frame:
         self.top = 18 * rows + 8 + (14 if any(isinstance(layer, Now) for layer in chart.layers) else 0)
         self.bottom = chart.height - 38
         most = max(2, (self.bottom - self.top) // 34)
-        self.y_ticks = (_log_steps if chart.log else _steps)(self.y0, self.y1, most)
+        self.y_ticks = (log_steps if chart.log else steps_of)(self.y0, self.y1, most)
         self.left = max([wide(number(tick)) for tick in self.y_ticks], default=0) + 10
         self.right = chart.width - 14
         self.clock = clock_for(self.x1 - self.x0) if chart.clock == "auto" else chart.clock
@@ -168,7 +168,7 @@ class Frame:
             marks = [n * step for n in range(ceil(a / step - 1e-9), floor(b / step + 1e-9) + 1)]
             self.x_ticks = [(mark * hours, number(mark)) for mark in marks]
         else:
-            self.x_ticks = [(mark, number(mark)) for mark in _steps(self.x0, self.x1, most)]
+            self.x_ticks = [(mark, number(mark)) for mark in steps_of(self.x0, self.x1, most)]
 
     def px(self, x: np.ndarray) -> np.ndarray:
         return self.left + (x - self.x0) / (self.x1 - self.x0) * (self.right - self.left)

@@ -21,10 +21,10 @@ from regrow.chart.layers import Band, Chart, Layer, Limit, Line, Marks, Now, Rug
 @cache
 def style() -> str:
     """The charts' style sheet: colours as variables for light, dark and print, and the classes that use them."""
-    return files("regrow.chart").joinpath("chart.css").read_text("utf-8")
+    return files("regrow.chart").joinpath("sheet/chart.css").read_text("utf-8")
 
 
-def _portable(sheet: str) -> str:
+def portable(sheet: str) -> str:
     """The sheet with a plain light colour before each variable, for viewers that know no variables."""
     light = dict(re.findall(r"(--\w+): (#\w+)", sheet.partition("@media")[0]))
     return re.sub(r"([\w-]+): var\((--\w+)\);", lambda m: f"{m[1]}: {light[m[2]]}; {m[0]}", sheet)
@@ -168,7 +168,7 @@ def svg(chart: Chart, *, standalone: bool = False) -> str:
         f"<title>{escape(chart.title)}</title><desc>{escape(chart.description or chart.title)}</desc>",
     ]
     if standalone:
-        out.append(f'<style>{_portable(style())}</style><rect class="paper" width="{w}" height="{h}"/>')
+        out.append(f'<style>{portable(style())}</style><rect class="paper" width="{w}" height="{h}"/>')
     if chart.unit:
         out.append(_text(0, 14, chart.unit, kind="unit"))
     out += [_legend(at, y, layer) for at, y, layer in frame.header]

@@ -6,7 +6,7 @@ tells nothing.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -140,6 +140,21 @@ def open_sessions(site_ids: list[int], now: datetime) -> list[Session]:
     booked = near.filter(planned_at__gt=now - timedelta(hours=12), planned_at__lt=now + timedelta(hours=12))
     rows = {s.pk: s for s in (*begun, *booked)}
     return sorted(rows.values(), key=lambda s: (s.planned_at, s.pk))
+
+
+def booked(staff: Staff, site: Site, first: date, last: date) -> list[Session]:
+    """The sessions of a site planned from one day to another, both included; cancelled ones left out."""
+    require(staff, "people.read")
+    rows = _sessions().filter(chair__site=site, cancelled_at=None, planned_at__date__range=(first, last))
+    return list(rows.order_by("planned_at", "chair_id"))
+
+
+def rems_due(staff: Staff, site: Site) -> list[Session]:
+    """The esketamine sessions of a site that are closed and whose monitoring form is not recorded as sent."""
+    require(staff, "board.read")
+    closed = _sessions().filter(chair__site=site, course__drug="esketamine", course__route="intranasal")
+    sent = Entry.objects.filter(kind="rems", payload__sent=True).values("session")
+    return list(closed.filter(entries__kind="discharge").exclude(pk__in=sent).distinct().order_by("planned_at"))
 
 
 def facts_of(sessions: list[Session]) -> dict[int, list[Fact]]:

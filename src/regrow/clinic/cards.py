@@ -10,13 +10,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from regrow.clinic import access, facts
+from regrow.clinic import access, facts, forecast
 from regrow.clinic.actions.payloads import CARDS, CHIPS
 from regrow.clinic.models import Session, Site
 from regrow.clinic.session import Fact, Order, Reading, State, state
 from regrow.safety import Settings, Severity
+from regrow.safety.alarms import SYMPTOMS
 
 SIGNS = (("sbp", "BP"), ("hr", "HR"), ("spo2", "SpO2"), ("rr", "RR"), ("moaas", "MOAA/S"), ("dissociation", "Diss."))
+DEVICE_GAP = timedelta(minutes=5)
+MOAAS = (("5", "awake"), ("4", "lethargic"), ("3", "loud call"), ("2", "shaking"), ("1", "pain"), ("0", "none"))
+# What a nurse may say with one tap; another word may be typed.
+PAUSE_WHY = ("pressure", "oxygen or breathing", "distress", "nausea", "line or pump", "the person asks")
+STOP_WHY = ("end of the dose", "pressure", "oxygen or breathing", "distress", "line or pump", "the person asks")
+SEEN_WHY = ("seen, checking now", "prescriber told", "known and accepted")
 ROUTES = {"iv": "IV", "im": "IM", "sc": "SC", "intranasal": "nasal", "oral": "oral", "sublingual": "sublingual"}
 PHASES = {
     "booked": "booked",
@@ -40,6 +47,18 @@ class Sign:
 
 
 @dataclass(frozen=True)
+class Rate:
+    """What flows now and since when, so that a screen may count on: mg given, mg/h, and mL where the bag is known."""
+
+    at: datetime
+    mg: float
+    mg_per_h: float
+    top: float
+    ml_per_h: float | None = None
+    ml_left: float | None = None
+
+
+@dataclass(frozen=True)
 class Card:
     """One chair for the screen."""
 
@@ -56,6 +75,10 @@ class Card:
     missed: int
     lates: int
     sparkline: str
+    window: forecast.Window | None = None
+    rate: Rate | None = None
+    next_device: datetime | None = None
+    anchors: tuple[tuple[str, bool], ...] = ()
 
     @property
     def patient(self) -> Any:
@@ -91,7 +114,32 @@ class Card:
             self.prescribers,
             s.due,
             self.signs,
+            tuple(sorted(s.silent)),
+            self.window is None,
+            self.anchors,
+            len(s.lines),
+            len(s.rems),
+            len(s.decisions),
+            len(s.gate),
+            len(s.check),
+            self.session.pk,
         )
+
+    @property
+    def loud(self) -> str:
+        """What is to be heard: red, amber or calm; an alarm that someone has seen is silent for a while."""
+        return TONES[self.s.loud]
+
+    @property
+    def felt(self) -> tuple[datetime, datetime] | None:
+        """From when to when nine of ten simulated people feel this dose; None before the start."""
+        if self.window is None or self.s.started is None:
+            return None
+        begin = self.s.started
+        return begin + timedelta(minutes=self.window.begins), begin + timedelta(minutes=self.window.over)
+
+
+TONES = {None: "calm", Severity.INFO: "calm", Severity.AMBER: "amber", Severity.RED: "red"}
 
 
 def _value(reading: Reading, name: str) -> float | None:
@@ -138,6 +186,27 @@ def order_text(s: State) -> str:
     return f"{text}, {o.devices} devices" if o.devices else text
 
 
+def _rate(s: State) -> Rate | None:
+    """What flows through the line now; None where nothing does."""
+    if s.phase != "running" or not s.segments or s.order is None:
+        return None
+    last = s.segments[-1]
+    given = sum(mg for _, mg in s.given_once) + sum(x.mg(last.start) for x in s.segments[:-1])
+    bag = s.begun_with.get("bag_ml")
+    ml = bag / s.order.mg if bag and s.order.mg else None
+    left = (s.order.mg - given) * ml if ml else None
+    return Rate(last.start, given, last.mg_per_h, s.order.mg, last.mg_per_h * ml if ml else None, left)
+
+
+def _anchors(s: State, settings: Settings) -> tuple[tuple[str, bool], ...]:
+    """The pressures that nasal esketamine asks for, and whether each was taken: before, at 40 min, at the end."""
+    if s.order is None or not s.order.devices or s.started is None:
+        return ()
+    after = [r.vitals for r in s.readings if r.vitals.sbp is not None and r.at >= s.started]
+    forty = any(abs(v.minute - 40) <= settings.anchor_window for v in after)
+    return (("before", s.baseline is not None), ("40 min", forty), ("end", any(v.minute >= 115 for v in after)))
+
+
 def card(session: Session, s: State, settings: Settings, prescribers: tuple[str, ...]) -> Card:
     """One chair as the screens show it."""
     patient = session.course.patient
@@ -146,7 +215,9 @@ def card(session: Session, s: State, settings: Settings, prescribers: tuple[str,
     if s.order and s.started:
         begin = s.ended if s.order.watch.from_end else s.started
         until = begin + timedelta(minutes=s.order.watch.observe) if begin else None
-    severity = {None: "calm", Severity.INFO: "calm", Severity.AMBER: "amber", Severity.RED: "red"}[s.severity]
+    next_device = None
+    if s.phase == "running" and s.order and s.order.devices and s.given_once:
+        next_device = s.given_once[-1][0] + DEVICE_GAP
     flags = tuple(n for n, on in (("PAUSED", s.phase == "paused"), ("adverse event", bool(s.events))) if on)
     return Card(
         session,
@@ -158,19 +229,15 @@ def card(session: Session, s: State, settings: Settings, prescribers: tuple[str,
         late_at,
         until,
         prescribers,
-        severity,
+        TONES[s.severity],
         sum(r.status == "missed" for r in s.rounds),
         sum(r.status == "late" for r in s.rounds),
         sparkline(s),
+        forecast.window_beside(s.order),
+        _rate(s),
+        next_device,
+        _anchors(s, settings),
     )
-
-
-def one(session: Session, now: datetime) -> Card:
-    """The card of one session now."""
-    settings = access.settings_now()
-    held = access.facts_of([session])[session.pk]
-    s = facts.state_of(session, held, now, settings)
-    return card(session, s, settings, tuple(p.name for p in access.on_duty(session.chair.site)))
 
 
 @dataclass(frozen=True)
@@ -225,4 +292,21 @@ def _urgency(place: Place) -> tuple[Any, ...]:
     return (rank, due, place.chair.pk)
 
 
-CHIP_NAMES, EMERGENCIES = CHIPS, CARDS
+def place(chair: Any, now: datetime) -> Place:
+    """One chair with whoever is or will be in it today."""
+    return next(p for p in held(chair.site, now).places(now) if p.chair.pk == chair.pk)
+
+
+def words() -> dict[str, Any]:
+    """What every card offers to tap, the same on the board and on the session's own screen."""
+    return {
+        "chips": CHIPS,
+        "emergencies": CARDS,
+        "pause_why": PAUSE_WHY,
+        "stop_why": STOP_WHY,
+        "seen_why": SEEN_WHY,
+        "moaas": MOAAS,
+        "moaas_help": "5 answers to the name, 4 lethargic, 3 only to loud calls, 2 to shaking, 1 to pain, 0 not at all",
+        "tenths": [str(n) for n in range(11)],
+        "symptoms": SYMPTOMS,
+    }

@@ -23,11 +23,7 @@ STAFF = (
     ("reader", "reader", "R. Eader"),
     ("admin", "administrator", "A. Admin"),
 )
-PEOPLE = (
-    ("Avery Demo", "1971-03-04", "female", 68, 168),
-    ("Charlie Sample", "1988-11-12", "male", 82, 181),
-    ("Ellis Pretend", "1979-07-01", "female", 74, 172),
-)
+DAY = True  # False: staff, chairs and the safe alone, for tests that bring their own people
 
 
 def prepare(folder: Path) -> None:
@@ -85,71 +81,26 @@ def seed(now: datetime) -> None:
 
 
 def _people(site: Any, now: datetime) -> None:
-    """Three people with signed evaluations and courses, each booked in a chair soon; drug in the safe."""
+    """A prescriber on duty, drug in the safe, and a day's people."""
     from regrow.clinic.actions import Act, register
     from regrow.clinic.actions import staff as staff_actions
     from regrow.clinic.models import Staff
     from regrow.clinic.models.people import new_key
 
-    doctor = Act(Staff.objects.get(user__username="lee"), now)
-    nurse = Act(Staff.objects.get(user__username="diaz"), now)
+    opened = now - timedelta(days=9)
+    doctor = Act(Staff.objects.get(user__username="lee"), opened)
+    nurse = Act(Staff.objects.get(user__username="diaz"), opened)
     staff_actions.go_on_duty(doctor, site, True)
     vials = {"drug": "ketamine", "number": "DEMO-1", "strength": 50.0, "expires": date(2099, 1, 1)}
     lot = register.record_lot(nurse, site, vials)
     register.move(nurse, lot, new_key(), "received", 5000.0)
-    for place, (name, born, sex, weight, height) in enumerate(PEOPLE):
-        begin = now + timedelta(minutes=15 * place)
-        chair = list(site.chairs.all())[place]
-        add_person(doctor, nurse, chair, begin, name, date.fromisoformat(born), sex, weight, height)
+    sprays = {"drug": "esketamine", "number": "DEMO-2", "strength": 0.0, "expires": date(2099, 1, 1)}
+    devices = register.record_lot(nurse, site, sprays)
+    register.move(nurse, devices, new_key(), "received", 840.0)
+    if DAY:
+        from regrow.clinic.demo_day import a_day
 
-
-def add_person(
-    doctor: Any, nurse: Any, chair: Any, begin: datetime, name: str, born: date, sex: str, weight: float, height: float
-) -> Any:
-    """The course of a new invented person: evaluated, planned, consented, its series booked in a chair from `begin`."""
-    from django.utils import timezone
-
-    from regrow.catalog import protocols
-    from regrow.clinic.actions import intake, plan
-    from regrow.clinic.consent import text_for
-    from regrow.clinic.models.people import new_key
-    from regrow.clinic.planning import Slot, plan_of
-    from regrow.safety import CONDITIONS
-
-    today = timezone.localdate(nurse.now)
-    values = {"name": name, "born": born, "sex": sex, "contact": "demo", "pdmp_checked": today}
-    person = intake.record_patient(nurse, new_key(), chair.site, values)
-    taken = nurse.now - timedelta(minutes=30)
-    for kind, value in (
-        ("weight", weight),
-        ("height", height),
-        ("sbp", 122),
-        ("dbp", 78),
-        ("hr", 70),
-        ("urine", None),
-        ("ecg", None),
-    ):
-        intake.add_to_chart(nurse, person, "measure", {"kind": kind, "value": value, "taken_at": taken})
-    for drug in ("sertraline", "venlafaxine"):
-        trial = {"drug": drug, "max_dose": "200 mg", "weeks": 8.0, "adequate_dose": True, "outcome": "none"}
-        intake.add_to_chart(nurse, person, "trial", trial)
-    said = {
-        "indication": "depression",
-        "summary": "Invented for the demo.",
-        "suicide_risk": "low",
-        "cleared_medically": True,
-        "baseline_score": 19.0,
-        "answers": dict.fromkeys(CONDITIONS, False),
-    }
-    evaluation = intake.record_evaluation(nurse, person, new_key(), said)
-    intake.sign_evaluation(doctor, evaluation)
-    order = plan_of(protocols.get("standard-2x3"))
-    course = plan.record_course(nurse, person, new_key(), order, "actual", False)
-    plan.sign_course(doctor, course)
-    plan.record_consent(nurse, course, name, True, text_for(course.drug, course.route).hash)
-    slots = [Slot(i + 1, d, order.phases[i], begin + timedelta(days=d), chair.pk) for i, d in enumerate(order.days)]
-    plan.book(nurse, course, slots)
-    return course
+        a_day(site, now, lot, devices)
 
 
 def links(now: datetime) -> list[tuple[str, str]]:

@@ -161,7 +161,8 @@ def course_dose_facts(course: Course, now: datetime, mg: float | None, first: bo
 
     # Steps within one signed order are ordered; creep is a rise over the first dose of an earlier course.
     earlier = Entry.objects.filter(session__course__patient=patient, kind="start", session__course__drug=course.drug)
-    first_ever = earlier.exclude(session__course=course).order_by("measured_at").first()
+    earlier = earlier.exclude(session__course=course) if course.pk else earlier
+    first_ever = earlier.order_by("measured_at").first()
     return DoseFacts(
         drug=course.drug,
         route=course.route,
@@ -210,7 +211,9 @@ def order_for(session: Session, now: datetime, settings: Settings) -> Order | No
         patient.sex == "female",
         course.basis,
     )
-    return order_of(course.drug, course.route, course.use, mg, course.duration_min, settings, maoi(patient, now))
+    return order_of(
+        course.drug, course.route, course.use, mg, course.duration_min, settings, maoi(patient, now), weight
+    )
 
 
 def state_of(session: Session, facts: list[Fact], now: datetime, settings: Settings) -> State:

@@ -5,7 +5,7 @@ The one thing to know: doses stay as text ("0.5 mg/kg") until the day; mg come f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -143,8 +143,17 @@ def arithmetic(
     return Arithmetic(mg, line, sheet, all_weights)
 
 
-def order_of(drug: str, route: str, use: str, mg: float, duration_min: float, settings: Settings, maoi: bool) -> Order:
-    """The order of one session with the watch that belongs to it."""
+def order_of(
+    drug: str,
+    route: str,
+    use: str,
+    mg: float,
+    duration_min: float,
+    settings: Settings,
+    maoi: bool,
+    weight: float | None = None,
+) -> Order:
+    """The order of one session with the watch that belongs to it; `weight` in kg, None where none is known."""
     devices = round(mg / 28) if drug == "esketamine" and route == "intranasal" else 0
     return Order(
         drug,
@@ -154,6 +163,7 @@ def order_of(drug: str, route: str, use: str, mg: float, duration_min: float, se
         duration_min if route == "iv" else 0.0,
         rounds(drug, route, use, settings, maoi=maoi),
         devices,
+        weight,
     )
 
 
@@ -174,23 +184,23 @@ class Slot:
     clash: str = ""
 
 
-def propose(
-    days: Sequence[float],
-    phases: Sequence[str],
-    start: datetime,
+def place(
+    wanted: Sequence[tuple[Slot, int | None]],
     block_min: float,
-    chairs: Sequence[int],
+    chairs: Mapping[int, str],
     taken: Sequence[tuple[int, datetime, datetime]],
-    first_number: int = 1,
 ) -> list[Slot]:
-    """A chair for each day at the same hour, the first that is free; a day without one carries its clash."""
-    slots = []
-    for place, day in enumerate(days):
-        # The same wall-clock hour on each day, also across a change of the clocks.
-        at = start + timedelta(days=float(day))
-        until = at + timedelta(minutes=block_min)
-        busy = {chair for chair, begin, end in taken if begin < until and at < end}
-        free = next((c for c in chairs if c not in busy), None)
-        clash = "" if free is not None else "every chair is taken at this time"
-        slots.append(Slot(first_number + place, day, phases[place] if place < len(phases) else "", at, free, clash))
+    """The visits in chairs (number to name): each in the chair asked for, or the first that is free where none is; a
+    visit without a chair carries its clash. Visits placed before count as taken."""
+    held, slots = list(taken), []
+    for slot, asked in wanted:
+        until = slot.at + timedelta(minutes=block_min)
+        busy = {chair for chair, begin, end in held if begin < until and slot.at < end}
+        free = [chair for chair in chairs if chair not in busy and asked in (None, chair)]
+        if free:
+            held.append((free[0], slot.at, until))
+            slots.append(replace(slot, chair=free[0], clash=""))
+        else:
+            name = "every chair" if asked is None else chairs.get(asked, "this chair")
+            slots.append(replace(slot, chair=None, clash=f"{name} is taken at this time"))
     return slots

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from regrow.safety import Finding, LeaveFacts, LiveFacts, Rounds, Settings, Severity, Vitals, alarms, discharge
-from regrow.safety.alarms import PROCESS, ROUND_SIGNS, TICKS, standing, worrying_pressure
+from regrow.safety.alarms import PROCESS, ROUND_SIGNS, TICKS, silenced, standing, worrying_pressure
 
 KINDS = frozenset(
     [
@@ -67,7 +67,8 @@ class Fact:
 
 @dataclass(frozen=True)
 class Order:
-    """What was ordered for this session: drug, route, mg (all doses), minutes of an infusion (0: given at once)."""
+    """What was ordered for this session: drug, route, mg (all doses), minutes of an infusion (0: given at once),
+    and the weight it was worked out on, kg."""
 
     drug: str
     route: str
@@ -76,6 +77,7 @@ class Order:
     duration_min: float
     watch: Rounds
     devices: int = 0
+    weight: float | None = None
 
     @property
     def infusion(self) -> bool:
@@ -150,12 +152,14 @@ class State:
     acks: tuple[Fact, ...] = ()
     notes: tuple[Fact, ...] = ()
     missed: tuple[Fact, ...] = ()
-    line_out: bool = False
+    lines: tuple[Fact, ...] = ()
+    begun_with: Mapping[str, Any] = field(default_factory=dict)
     rems: Mapping[str, Any] = field(default_factory=dict)
     discharged: datetime | None = None
     signed: datetime | None = None
     signed_by: str = ""
     alarms: tuple[Finding, ...] = ()
+    silent: frozenset[str] = frozenset()
     ignored: tuple[Fact, ...] = ()
 
     @property
@@ -172,8 +176,23 @@ class State:
         return max((f.severity for f in self.alarms), default=None)
 
     @property
+    def loud(self) -> Severity | None:
+        """The loudest alarm that nobody has seen in the last minutes."""
+        return max((f.severity for f in self.alarms if f.rule not in self.silent), default=None)
+
+    @property
     def last(self) -> Reading | None:
         return self.readings[-1] if self.readings else None
+
+    @property
+    def line_out(self) -> bool:
+        return bool(self.lines) and self.lines[-1].payload.get("what") == "removed"
+
+    @property
+    def line_in(self) -> Fact | None:
+        """The newest placing of a cannula that is still in."""
+        placed = [f for f in self.lines if f.payload.get("what") == "placed"]
+        return placed[-1] if placed and not self.line_out else None
 
 
 def corrected(facts: Iterable[Fact]) -> list[Fact]:
@@ -231,7 +250,8 @@ def state(facts: Iterable[Fact], now: datetime, settings: Settings, order: Order
             s = _apply(s, fact)
     s = _given(s, now)
     s = _rounds(s, now, settings)
-    return replace(s, alarms=_alarms(s, now, settings))
+    s = replace(s, alarms=_alarms(s, now, settings))
+    return replace(s, silent=_silent(s, now, settings))
 
 
 def _apply(s: State, f: Fact) -> State:
@@ -272,6 +292,7 @@ def _start(s: State, f: Fact) -> State | None:
     if s.phase != "arrived":
         return None
     order = _order_of(s, f)
+    s = replace(s, begun_with=f.payload)
     if order is not None and order.infusion:
         rate = order.mg / (order.duration_min / 60)
         return replace(s, phase="running", started=f.at, order=order, segments=(Segment(f.at, None, rate),))
@@ -372,7 +393,7 @@ _STEPS = {
     "accept": _accept,
     "gate": lambda s, f: replace(s, gate={**s.gate, **f.payload, "at": f.at}),
     "decision": lambda s, f: replace(s, decisions=(*s.decisions, {**f.payload, "by": f.author, "at": f.at})),
-    "line": lambda s, f: replace(s, line_out=f.payload.get("what") == "removed"),
+    "line": lambda s, f: replace(s, lines=(*s.lines, f)),
     "start": _start,
     "dose": _dose,
     "rate": _rate,
@@ -477,6 +498,18 @@ def _alarms(s: State, now: datetime, settings: Settings) -> tuple[Finding, ...]:
         nurse_gap=gap,
     )
     return alarms(facts, settings)
+
+
+def _silent(s: State, now: datetime, settings: Settings) -> frozenset[str]:
+    """The rules whose alarm someone has seen lately and that has not become louder since."""
+    found = set()
+    for alarm in s.alarms:
+        seen = [f for f in s.acks if f.payload.get("rule") == alarm.rule]
+        if seen and silenced(_minutes(now, seen[-1].at), settings):
+            then = seen[-1].payload.get("severity")
+            if then is None or alarm.severity <= Severity[str(then).upper()]:
+                found.add(alarm.rule)
+    return frozenset(found)
 
 
 # What is asked at the door about the state of the moment; crisis card, instructions and escort do not wear off.

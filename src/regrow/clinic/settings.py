@@ -1,5 +1,8 @@
 """Django's settings, made from the clinic's TOML. The one thing to know: nothing secret and no folder stands here."""
 
+from pathlib import Path
+
+from regrow import chart
 from regrow.clinic.config import data_folder, database, read_config, secret_key
 
 FOLDER = data_folder()
@@ -89,6 +92,7 @@ TIME_ZONE = CLINIC.time_zone
 USE_TZ = True
 USE_I18N = False
 STATIC_URL = "/static/"
+STATICFILES_DIRS = [("chart", str(Path(chart.__file__).parent / "sheet"))]
 STATIC_ROOT = str(FOLDER / "static")
 SERVESTATIC_USE_FINDERS = True
 SERVESTATIC_AUTOREFRESH = False

@@ -3,7 +3,7 @@
 from django.urls import include, path
 
 from regrow.clinic import live
-from regrow.clinic.views import board, clinic, home, intake, plan, register, session
+from regrow.clinic.views import board, booking, clinic, home, intake, plan, register, session
 
 urlpatterns = [
     path("", home.start, name="home"),
@@ -32,16 +32,19 @@ urlpatterns = [
     path("courses/<str:key>/sign", plan.sign, name="sign_course"),
     path("courses/<str:key>/second", plan.second, name="second_sign"),
     path("courses/<str:key>/consent", plan.consent, name="consent"),
-    path("courses/<str:key>/book", plan.book, name="book"),
+    path("courses/<str:key>/book", booking.book, name="book"),
     path("courses/<str:key>/end", plan.end, name="end_course"),
-    path("bookings/<str:key>", plan.booking, name="booking"),
+    path("bookings/<str:key>", booking.booking, name="booking"),
+    path("diary", booking.diary, name="diary"),
     path("board", board.board, name="board"),
+    path("board/chairs/<int:pk>", board.chair, name="chair"),
     path("board/stream", live.stream, name="board_stream"),
     path("sessions/<str:key>", session.page, name="session"),
     path("sessions/<str:key>/panel", session.panel, name="session_panel"),
     path("sessions/<str:key>/entries", session.entries, name="entries"),
     path("sessions/<str:key>/register", register.session_movement, name="session_movement"),
     path("sessions/<str:key>/sheet", session.sheet, name="sheet"),
+    path("sessions/<str:key>/leaving", session.leaving, name="leaving"),
     path("duty", clinic.duty, name="duty"),
     path("register", register.page, name="register"),
     path("register/lots", register.new_lot, name="new_lot"),

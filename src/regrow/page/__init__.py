@@ -7,15 +7,14 @@ style sheet inline; every number on it comes from the Dataset, every sentence ab
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from regrow.chart import Limit, style, svg
+from regrow.chart import Limit, svg
 from regrow.exchange import files
-from regrow.page import figures, sections, story
+from regrow.page import figures, sections
 from regrow.page.facts import Facts
+from regrow.page.shell import document
 
 if TYPE_CHECKING:
     import xarray
@@ -23,11 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["ENDINGS", "alarm_lines", "check_out", "course_page", "mood_svg", "shows_mood", "write"]
 
 ENDINGS = (".nc", ".parquet", ".csv", ".svg", ".html")
-
-
-@cache
-def _style() -> str:
-    return style() + package_files("regrow.page").joinpath("page.css").read_text("utf-8")
 
 
 def alarm_lines() -> dict[str, tuple[Limit, ...]]:
@@ -73,31 +67,8 @@ def course_page(
         sections.unknown(facts),
         sections.sources(facts),
     ]
-    return "\n".join(
-        [
-            "<!doctype html>",
-            '<html lang="en">',
-            "<head>",
-            '<meta charset="utf-8" />',
-            '<meta name="viewport" content="width=device-width, initial-scale=1" />',
-            f"<title>{sections.e(head)} - simulated course</title>",
-            f"<style>\n{_style()}</style>",
-            "</head>",
-            "<body>",
-            '<header class="top">',
-            '<p class="eyebrow">A ketamine treatment course, simulated</p>',
-            f"<h1>{sections.e(head)}</h1>",
-            f'<p class="notice">{story.NOT_A_DEVICE}</p>',
-            "</header>",
-            "<main>",
-            *parts,
-            "</main>",
-            f"<footer><p>{story.NOT_A_DEVICE}</p>"
-            "<p>regrow calculates, reminds and refuses; it never starts, changes or stops a drug.</p></footer>",
-            "</body>",
-            "</html>",
-            "",
-        ]
+    return document(
+        parts, title=f"{head} - simulated course", heading=head, eyebrow="A ketamine treatment course, simulated"
     )
 
 

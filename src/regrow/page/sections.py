@@ -32,17 +32,17 @@ def e(text: object) -> str:
     return escape(str(text))
 
 
-def _section(name: str, title: str, *parts: str) -> str:
+def section(name: str, title: str, *parts: str) -> str:
     body = "\n".join(part for part in parts if part)
     return f'<section aria-labelledby="{name}">\n<h2 id="{name}">{e(title)}</h2>\n{body}\n</section>'
 
 
-def _bullets(items: Iterable[str], kind: str = "") -> str:
+def bullets(items: Iterable[str], kind: str = "") -> str:
     inside = "".join(f"<li>{item}</li>" for item in items)
     return f"<ul{f' class={chr(34)}{kind}{chr(34)}' if kind else ''}>{inside}</ul>" if inside else ""
 
 
-def _table(label: str, head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:
+def table(label: str, head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:
     """A table in a box that scrolls by itself on small screens; the first cell of a row is its head."""
     top = "".join(f'<th scope="col">{cell}</th>' for cell in head)
     body = "".join(
@@ -104,7 +104,7 @@ def in_short(facts: Facts, without_drug: Facts | None) -> str:
         bare = [spread(without_drug.at("madrs", hours)) for _, hours, _ in moments]
         rows.append(["Score, no drug", "", *(_with_range(found, one=facts.one) for found in bare)])
     head = [facts.middle.capitalize(), "Start", *(title for _, _, title in moments)]
-    return _section("short", "In short", _table("Scores and shares", head, rows, "key"), f'<p class="soft">{words}</p>')
+    return section("short", "In short", table("Scores and shares", head, rows, "key"), f'<p class="soft">{words}</p>')
 
 
 # --- what was simulated ---------------------------------------------------------------------------------------------
@@ -150,9 +150,9 @@ def what(facts: Facts) -> str:
     rows.append(("Followed for", f"{facts.end / DAY_H:.0f} days from the first dose"))
     listed = "".join(f"<dt>{e(name)}</dt><dd>{value}</dd>" for name, value in rows)
     cautions = "".join(f'<p class="caution">{e(item)}</p>' for item in facts.cautions)
-    notes = _bullets(e(note) for note in facts.notes)
-    assumed = _bullets(e(item) for item in facts.assumed)
-    return _section(
+    notes = bullets(e(note) for note in facts.notes)
+    assumed = bullets(e(item) for item in facts.assumed)
+    return section(
         "what",
         "What was simulated",
         f'<dl class="facts">{listed}</dl>',
@@ -213,7 +213,7 @@ def _given(session: Session) -> str:
 def schedule(facts: Facts, mg_per_ml: float | None) -> str:
     """Every session: its day, dose in mg and mL, how it is given, and for how many people where a score decides."""
     if not facts.sessions:
-        return _section("schedule", "Schedule", "<p>No session was given.</p>")
+        return section("schedule", "Schedule", "<p>No session was given.</p>")
     first = facts.sessions[0]
     vial, others = strength(first.drug, mg_per_ml)
     parted = any(session.percent < 99.95 for session in facts.sessions)
@@ -251,11 +251,11 @@ def schedule(facts: Facts, mg_per_ml: float | None) -> str:
     count = len(facts.sessions)
     opening = f"{count} session{'s' if count > 1 else ''} with {e(first.drug or 'the drug')}"
     opening += f", {'each ' if count > 1 else ''}given {ways.pop()}." if len(ways) == 1 else "."
-    return _section(
+    return section(
         "schedule",
         "Schedule",
         f"<p>{opening} Day 0 is the first.</p>",
-        _table("Schedule", head, rows, "lines"),
+        table("Schedule", head, rows, "lines"),
         *(f'<p class="soft">{word}</p>' for word in words),
     )
 
@@ -278,7 +278,7 @@ def mood(facts: Facts, without_drug: Facts | None) -> str:
     else:
         parts.append("<p>This prediction includes expectancy; the drug alone would show less.</p>")
     parts.append(f"<p>{story.EXPECTANCY}</p>")
-    return _section("mood", "Predicted mood", *parts)
+    return section("mood", "Predicted mood", *parts)
 
 
 _RULES = {"<=": "at most", "<": "below", ">=": "at least", ">": "above"}
@@ -322,7 +322,7 @@ def scales(facts: Facts) -> str:
         "share of improvement that studies report. One person may lie several points apart. Anxiety, post-traumatic "
         "stress and suicidal ideation are shown when the run names such a condition."
     )
-    return _section("scales", "On each scale", _table("Scales", head, rows), f'<p class="soft">{words}</p>')
+    return section("scales", "On each scale", table("Scales", head, rows), f'<p class="soft">{words}</p>')
 
 
 def _stated(value: object) -> Spread:
@@ -357,7 +357,7 @@ def steps(facts: Facts) -> str:
     words = (
         f"From the first dose to mood, in the order in which it happens. Grey: while the drug runs in.{spread_words}"
     )
-    return _section(
+    return section(
         "steps",
         "How it works, step by step",
         f"<p>{words}</p>",
@@ -402,9 +402,9 @@ def side_effects(facts: Facts, limits: figures.Limits) -> str:
     words = f"The {left_out} sessions between are left out here." if left_out else ""
     if charts:
         words = f"Grey: while the drug runs in. Dotted and dashed lines: where a clinic's alarms would begin. {words}"
-    table = _table("Peaks by session", head, cells) if len(head) > 1 else ""
-    peaks = f"<h3>The strongest moment of each session</h3>{table}" if table else ""
-    return _section(
+    by_session = table("Peaks by session", head, cells) if len(head) > 1 else ""
+    peaks = f"<h3>The strongest moment of each session</h3>{by_session}" if by_session else ""
+    return section(
         "body",
         "Side effects in the session",
         f"<p>{story.SIDE_EFFECTS}</p>",
@@ -421,11 +421,11 @@ def side_effects(facts: Facts, limits: figures.Limits) -> str:
 
 def unknown(facts: Facts) -> str:
     """What nobody knows, and what this run does not carry."""
-    missing = _bullets(e(item) for item in facts.missing)
-    return _section(
+    missing = bullets(e(item) for item in facts.missing)
+    return section(
         "unknown",
         "What is not known",
-        _bullets(e(item) for item in story.UNKNOWN),
+        bullets(e(item) for item in story.UNKNOWN),
         f"<h3>Not in this run</h3>{missing}" if missing else "",
     )
 
@@ -448,9 +448,9 @@ def sources(facts: Facts) -> str:
         rows.append(("Numerical error, estimated", e("; ".join(facts.error))))
     rows.append(("To get the same numbers", e(f"regrow {facts.version}, protocol {facts.protocol}, seed {facts.seed}")))
     listed = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in rows)
-    return _section(
+    return section(
         "sources",
         "What this run leaned on",
-        _bullets(papers) or "<p>The run names no papers.</p>",
+        bullets(papers) or "<p>The run names no papers.</p>",
         f'<dl class="facts">{listed}</dl>',
     )

@@ -322,12 +322,18 @@ def waiting(f: LiveFacts, s: Settings) -> Iterator[Say]:
 )
 def no_nurse(f: LiveFacts, s: Settings) -> Iterator[Say]:
     if f.nurse_gap > s.nurse_gap:
-        yield red(f"no responsible nurse for {f.nurse_gap:.0f} s.", seconds=f.nurse_gap, limit=s.nurse_gap)
+        since = f"{s.nurse_gap:g} s" if f.nurse_gap < 120 else f"{f.nurse_gap // 60:.0f} min"
+        yield red(f"no responsible nurse for over {since}.", seconds=f.nurse_gap, limit=s.nurse_gap)
 
 
 def alarms(facts: LiveFacts, settings: Settings) -> tuple[Finding, ...]:
     """Every alarm of one chair at one moment, loudest first."""
     return judge("live", facts, settings)
+
+
+def silenced(minutes: float, settings: Settings) -> bool:
+    """True while an alarm that someone has seen this many minutes ago stays silent; it stays in sight throughout."""
+    return 0 <= minutes < settings.ack_minutes
 
 
 def worrying_pressure(v: Vitals | None, settings: Settings) -> bool:

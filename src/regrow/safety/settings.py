@@ -150,6 +150,7 @@ class Settings:
         5, "min", 1, 5, "due + this is late: red, charge nurse called", "Dothan clinic 10 to 15 min (read)"
     )
     escalate_after: float = number(10, "min", 5, 15, "due + this calls the prescriber", ASSUMED)
+    ack_minutes: float = number(5, "min", 1, 10, "an alarm that someone has seen is silent this long", ASSUMED)
     anchor_window: float = number(5, "min", 1, 10, "a reading this near counts as the 40 min one", ASSUMED)
     end_warning: float = number(2, "min", 1, 5, "the end of an infusion is announced", ASSUMED)
     pause_minutes: float = number(15, "min", 5, 30, "a pause without an end is announced", ASSUMED)

@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from regrow.clinic import rems
 from regrow.refusal import Refusal
 from regrow.safety import BLADDER_SYMPTOMS
 from regrow.safety.alarms import SYMPTOMS
@@ -118,7 +119,6 @@ _FIELDS: dict[str, dict[str, Any]] = {
     "sign": {"reason": 200},
     "cancel": {"reason": 200},
     "note": {"text": 2000},
-    "rems": {"sent": _YES_NO, "form_version": 20, "fields": 4000},
 }
 _NEEDED = {
     "offer": ("to",),
@@ -227,6 +227,8 @@ def read_payload(kind: str, sent: Mapping[str, Any]) -> dict[str, Any]:
         return read_vitals(sent)
     if kind in ("correct", "strike"):
         return _correction(kind, sent)
+    if kind == "rems":
+        return rems.read(sent)
     fields = _FIELDS[kind]
     _unknown(kind, sent, (*fields, "clock_off_s", "nothing_new"))
     kept: dict[str, Any] = {}

@@ -39,6 +39,27 @@ def _amount(finding: Finding) -> float:
     return next((float(numbers[k]) for k in ("mg_per_kg", "rate", "mg") if numbers.get(k) is not None), 0.0)
 
 
+def drafted(plan: Plan, patient: Patient, basis: str, basis_chosen: bool) -> Course:
+    """The course a plan would be, not kept."""
+    return Course(
+        patient=patient,
+        protocol=plan.protocol,
+        drug=plan.drug,
+        route=plan.route,
+        use=plan.use,
+        doses=list(plan.doses),
+        duration_min=plan.duration_min if plan.route == "iv" else 0,
+        basis=basis,
+        basis_chosen=basis_chosen,
+        days=list(plan.days),
+    )
+
+
+def findings_of(plan: Plan, patient: Patient, basis: str, basis_chosen: bool, now: datetime) -> tuple[Finding, ...]:
+    """Every finding on the doses of a plan before it is kept."""
+    return plan_findings(drafted(plan, patient, basis, basis_chosen), now)
+
+
 @action("chart.write")
 def record_course(
     act: Act, patient: Patient, key: str, plan: Plan, basis: str, basis_chosen: bool, note: str = ""
@@ -53,23 +74,9 @@ def record_course(
             "evaluation: none is signed by a prescriber; sign one before a course is planned.",
             field="evaluation",
         )
-    course = Course(
-        key=key,
-        patient=patient,
-        evaluation=evaluation,
-        protocol=plan.protocol,
-        drug=plan.drug,
-        route=plan.route,
-        use=plan.use,
-        doses=list(plan.doses),
-        duration_min=plan.duration_min if plan.route == "iv" else 0,
-        basis=basis,
-        basis_chosen=basis_chosen,
-        days=list(plan.days),
-        settings_version=access.settings_now().version,
-        note=note,
-        created_at=act.now,
-    )
+    course = drafted(plan, patient, basis, basis_chosen)
+    course.key, course.evaluation, course.note, course.created_at = key, evaluation, note, act.now
+    course.settings_version = access.settings_now().version
     course.save()
     course.findings = [f.record() for f in plan_findings(course, act.now)]
     course.save()

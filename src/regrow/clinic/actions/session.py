@@ -412,6 +412,12 @@ def _stop(act: Act, session: Session, p: dict[str, Any], s: State, settings: Set
     return p
 
 
+def _ack(act: Act, session: Session, p: dict[str, Any], s: State, settings: Settings, at: datetime) -> dict[str, Any]:
+    """Freezes how loud the alarm was: a louder one of the same rule is heard again at once."""
+    loud = max((f.severity for f in s.alarms if f.rule == p["rule"]), default=None)
+    return p if loud is None else {**p, "severity": loud.name.lower()}
+
+
 def _in_phase(*phases: str) -> Any:
     def check(
         act: Act, session: Session, p: dict[str, Any], s: State, settings: Settings, at: datetime
@@ -486,6 +492,7 @@ _CHECKS: dict[str, Any] = {
     "cancel": _in_phase("booked", "arrived"),
     "miss": _in_phase("running", "paused", "recovery"),
     "line": _in_phase(*_LIVE),
+    "ack": _ack,
 }
 
 

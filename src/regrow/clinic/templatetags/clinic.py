@@ -57,5 +57,11 @@ def get(mapping: Any, key: Any) -> Any:
 
 
 @register.filter
+def total(values: Any) -> float:
+    """The sum of a score's items."""
+    return sum(values or ())
+
+
+@register.filter
 def age(patient: Any) -> int:
     return patient.age_on(timezone.localdate())

@@ -28,12 +28,14 @@ from regrow.clinic.roles import ADMINISTRATOR, FRONT_DESK
 from regrow.clinic.views import who
 from regrow.refusal import Refusal
 
-HOME = {FRONT_DESK: "patients", ADMINISTRATOR: "staff"}
+HOME = {FRONT_DESK: "diary", ADMINISTRATOR: "staff"}
 UNLOCK_TRIES, UNLOCK_SECONDS = 5, 300
 # What a tablet needs to show the board without network; the service worker itself comes first.
 TABLET_FILES = (
     "clinic/sw.js",
     "clinic/site.css",
+    "clinic/theme.js",
+    "chart/chart.css",
     "clinic/clinic.js",
     "clinic/queue.js",
     "clinic/board.js",

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.safestring import mark_safe
 
 from regrow.catalog import protocols
-from regrow.clinic import access, facts
+from regrow.clinic import access, facts, forecast, pictures
 from regrow.clinic.actions import plan as actions
 from regrow.clinic.actions.payloads import number
 from regrow.clinic.consent import text_for
 from regrow.clinic.models import Course, Patient
 from regrow.clinic.models.people import new_key
-from regrow.clinic.planning import Plan, Slot, arithmetic, plan_of, propose
+from regrow.clinic.planning import Plan, arithmetic, plan_of
 from regrow.clinic.views import act_of, allow, who, writes
 from regrow.refusal import Refusal
 
@@ -50,6 +50,36 @@ def _lines(plan: Plan, patient: Patient, basis: str) -> list[dict[str, Any]]:
     ]
 
 
+def _forecast(
+    patient: Patient, drug: str, route: str, protocol: str, days: tuple[float, ...], typed: dict[str, Any]
+) -> dict[str, Any]:
+    """The predicted course for the page: picture, numbers and sources; {} where none can be made."""
+    weight, _, _ = facts.body(patient)
+    if weight is None:
+        return {}
+    evaluation = facts.signed_evaluation(patient)
+    band = forecast.course(
+        protocol,
+        typed.get("dose", ""),
+        typed.get("duration_min"),
+        typed.get("days", ""),
+        drug,
+        route,
+        weight,
+        float(patient.age_on(timezone.localdate())),
+        patient.sex == "female",
+        evaluation.target_scale if evaluation else "MADRS",
+        evaluation.baseline_score if evaluation else None,
+    )
+    if band is None:
+        return {}
+    drawn = pictures.mood(band, days, patient.initials)
+    return {"band": band, "picture": mark_safe(drawn)}  # noqa: S308  (drawn from numbers)
+
+
+USUAL = {"pain": "crps-10-day"}  # what is offered first for an indication; else the standard six infusions
+
+
 @allow("chart.read", "chart.write")
 def new_course(request: HttpRequest, key: str) -> HttpResponse:
     """Choose a protocol, see what it means for this person, keep it as a draft order."""
@@ -79,6 +109,17 @@ def new_course(request: HttpRequest, key: str) -> HttpResponse:
         problem = refusal
     shelf = [protocols.get(each) for each in protocols.ids()]
     weight, height, bmi = facts.body(row)
+    evaluation = facts.signed_evaluation(row)
+    settings = access.settings_now()
+    shown: dict[str, Any] = {}
+    found: Any = ()
+    if plan is not None:
+        minutes = form.get("duration_min", "").strip()
+        typed = {"dose": form.get("dose", "").strip(), "days": form.get("days", "").strip()}
+        typed["duration_min"] = float(minutes) if minutes else None
+        shown = _forecast(row, plan.drug, plan.route, plan.protocol, plan.days, typed)
+        found = actions.findings_of(plan, row, basis, bool(form.get("basis_chosen")), now)
+        found += facts.judged(row, evaluation, now, settings, plan.drug, plan.route).findings
     return render(
         request,
         "clinic/new_course.html",
@@ -95,43 +136,14 @@ def new_course(request: HttpRequest, key: str) -> HttpResponse:
             "weight": weight,
             "height": height,
             "bmi": bmi,
+            "evaluation": evaluation,
+            "usual": form.get("protocol") or USUAL.get(evaluation.indication if evaluation else "", "standard-2x3"),
+            "found": [(f, False, "") for f in found],
+            "settings": settings,
+            **shown,
         },
         status=422 if problem else 200,
     )
-
-
-def _slots(request: HttpRequest, course: Course) -> tuple[list[Slot], datetime | None]:
-    """The proposed series from the date and hour asked for; () without one."""
-    text = request.POST.get("start") or request.GET.get("start", "")
-    if not text:
-        return [], None
-    try:
-        start = timezone.make_aware(datetime.fromisoformat(text))
-    except (ValueError, OverflowError):
-        raise Refusal("START-TIME", f"start {text!r} is no date and time.", field="start", value=text) from None
-    if start < timezone.now() - timedelta(hours=1):
-        raise Refusal("START-TIME", f"start {start:%Y-%m-%d %H:%M} is in the past; choose a later time.", field="start")
-    chairs = list(course.patient.site.chairs.all())
-    done = course.sessions.count()
-    one_more = request.POST.get("one") or request.GET.get("one")
-    days = [0.0] if one_more or not course.days else list(course.days)
-    first = done + 1 if one_more else 1
-    local = timezone.localtime(start)
-    taken = actions.taken(chairs, start, start + timedelta(days=max(days) + 1))
-    raw = propose(days, [], local, actions.block_of(course), [c.pk for c in chairs], taken, first)
-    return [_wall_clock(s, local, actions.block_of(course), taken, [c.pk for c in chairs]) for s in raw], start
-
-
-def _wall_clock(slot: Slot, first: datetime, block: float, taken: Any, chairs: list[int]) -> Slot:
-    """The slot at the same hour of its own day in the clinic's zone, whatever the clocks did between."""
-    from dataclasses import replace
-
-    naive = first.replace(tzinfo=None) + timedelta(days=float(slot.day))
-    at = timezone.make_aware(naive)
-    until = at + timedelta(minutes=block)
-    busy = {chair for chair, begin, end in taken if begin < until and at < end}
-    free = next((c for c in chairs if c not in busy), None)
-    return replace(slot, at=at, chair=free, clash="" if free is not None else "every chair is taken at this time")
 
 
 def _page(request: HttpRequest, row: Course, status: int = 200, **more: Any) -> HttpResponse:
@@ -152,13 +164,9 @@ def _page(request: HttpRequest, row: Course, status: int = 200, **more: Any) -> 
             for t in dict.fromkeys(row.doses)
         ]
     problem = more.pop("problem", None)
-    slots: list[Slot] = []
-    start = None
-    try:
-        slots, start = _slots(request, row)
-    except Refusal as refusal:
-        problem = problem or refusal
-    chair_names = {c.pk: c.name for c in patient.site.chairs.all()}
+    # A course keeps its doses, not what was typed: what differs from its protocol is given again where it is one dose.
+    own = {"dose": row.doses[0] if len(set(row.doses)) == 1 else "", "duration_min": row.duration_min or None}
+    own["days"] = ",".join(f"{day:g}" for day in row.days)
     text = text_for(row.drug, row.route)
     context = {
         "course": row,
@@ -170,15 +178,12 @@ def _page(request: HttpRequest, row: Course, status: int = 200, **more: Any) -> 
         ],
         "lines": lines,
         "sessions": access.sessions_of(row),
-        "slots": [(s, chair_names.get(s.chair or 0, "")) for s in slots],
-        "clashes": sum(bool(s.clash) for s in slots),
-        "start": start,
         "text": text,
         "consents": row.consents.all(),
         "consent_current": facts.consent_current(row),
+        **_forecast(patient, row.drug, row.route, row.protocol, tuple(row.days), own),
         "problem": problem,
         "can_second": staff.pk != row.signed_by_id,
-        "chairs": access.chairs(staff).filter(site=patient.site),
         **more,
     }
     return render(request, "clinic/course.html", context, status=422 if problem and status == 200 else status)
@@ -225,44 +230,3 @@ def consent(request: HttpRequest, key: str) -> HttpResponse:
 @writes("plan.sign")
 def end(request: HttpRequest, key: str) -> HttpResponse:
     return _do(request, key, lambda act, row: actions.end_course(act, row, request.POST.get("reason", "")))
-
-
-@writes("booking.write")
-def book(request: HttpRequest, key: str) -> HttpResponse:
-    """Books the whole proposed series, or nothing: a clash is shown and refused."""
-    row = access.course(who(request), key, "people.read")
-    try:
-        slots, _ = _slots(request, row)
-        if not slots:
-            raise Refusal("START-TIME", "start: choose a date and an hour.", field="start")
-        actions.book(act_of(request), row, slots)
-    except Refusal as refusal:
-        return _refused(request, row, refusal)
-    return redirect("patient", key=row.patient.key)
-
-
-def _refused(request: HttpRequest, row: Course, refusal: Refusal) -> HttpResponse:
-    from regrow.clinic.roles import may
-
-    if may(who(request).role, "chart.read"):
-        return _page(request, access.course(who(request), row.key), 422, problem=refusal)
-    return render(request, "clinic/message.html", {"title": "Not booked", "sentence": refusal.sentence}, status=422)
-
-
-@writes("booking.write")
-def booking(request: HttpRequest, key: str) -> HttpResponse:
-    """Moves or cancels one booked session."""
-    staff = who(request)
-    session = access.session(staff, key, "people.read")
-    try:
-        values: dict[str, Any] = {"cancel": bool(request.POST.get("cancel"))}
-        if not values["cancel"]:
-            try:
-                at = timezone.make_aware(datetime.fromisoformat(request.POST.get("planned_at", "")))
-            except ValueError:
-                raise Refusal("START-TIME", "time: this is no date and time.", field="planned_at") from None
-            values |= {"chair": access.chair(staff, request.POST.get("chair", "")), "planned_at": at}
-        actions.change_booking(act_of(request), session, values)
-    except Refusal as refusal:
-        return _refused(request, session.course, refusal)
-    return redirect("patient", key=session.course.patient.key)

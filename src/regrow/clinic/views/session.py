@@ -9,19 +9,21 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.safestring import mark_safe
 
-from regrow.clinic import access, cards, facts
+from regrow.clinic import access, cards, facts, pictures, rems
 from regrow.clinic.actions import session as actions
-from regrow.clinic.actions.payloads import CARDS, CHIPS, RANGES, number
+from regrow.clinic.actions.payloads import number
 from regrow.clinic.actions.plan import block_of
 from regrow.clinic.middleware import refused, wants_json
 from regrow.clinic.models import Session
 from regrow.clinic.planning import arithmetic
-from regrow.clinic.session import leave_findings
+from regrow.clinic.session import State, leave_findings
 from regrow.clinic.views import act_of, allow, who, writes
+from regrow.clinic.views.board import card_context, colleagues
 from regrow.refusal import Refusal
-from regrow.safety import BLADDER_SYMPTOMS
-from regrow.safety.alarms import SYMPTOMS
+from regrow.safety import BLADDER_SYMPTOMS, pump_sheet
+from regrow.safety.dose import VIALS
 
 # What a form sends around an entry, and the entry's own fields; everything else is its payload.
 ENVELOPE = {"csrfmiddlewaretoken", "view", "next"}
@@ -31,14 +33,49 @@ ALDRETE = ("activity", "breathing", "circulation", "consciousness", "SpO2")
 PADSS = ("vital signs", "walking", "nausea", "pain", "IV site")
 
 
+def _known_rems(session: Session, s: State, card: cards.Card, medicines: tuple[str, ...], lots: list[str]) -> Any:
+    """The fields of the monitoring form: as kept last, else as the record knows them."""
+    first = not facts.last_dose_before(session.course.patient, session)
+    told = rems.known(
+        s,
+        patient=session.course.patient,
+        site=session.chair.site.name,
+        first=first,
+        medicines=medicines,
+        prescriber=", ".join(card.prescribers),
+        lots=lots,
+    )
+    held = {**told, **s.rems.get("fields", {})}
+    return [(f, held.get(f.name, "")) for f in rems.form().fields]
+
+
+def _register(movements: list[Any], kinds: tuple[str, ...]) -> dict[str, Any]:
+    mg = {kind: sum(m.mg for m in movements if m.kind == kind) for kind in kinds}
+    gap = round(mg["drawn"] - mg["given"] - mg["wasted"], 3)
+    after = "drawn" if not mg["drawn"] else "given" if not mg["given"] else "wasted"
+    return {"mg": {**mg, "gap": gap}, "next_kind": after, "movement_kinds": kinds}
+
+
+def _pump(session: Session, weight: float | None, mg: float | None, asked: dict[str, str]) -> dict[str, Any]:
+    """The mL of the dose for a vial and a bag; the vial of the newest drawn lot where none is asked for."""
+    course = session.course
+    if not weight or not mg or course.drug != "ketamine":
+        return {}
+    drawn = session.movements.filter(kind="drawn").select_related("lot").last()
+    vial = number("vial", asked.get("vial") or (drawn.lot.strength if drawn else VIALS[1]), 1, 100, "mg/mL")
+    bag = number("bag", asked.get("bag") or 100, 1, 1000, "mL") if course.duration_min else None
+    return {"vial": vial, "bag": bag, "vials": VIALS, "sheet": pump_sheet(mg, weight, course.duration_min, vial, bag)}
+
+
 def context(session: Session, staff: Any, now: datetime, **more: Any) -> dict[str, Any]:
-    """Everything the panel of one session shows."""
+    """Everything the panel of one session shows. `asked` is what the pump helper was asked for."""
     settings = access.settings_now()
     held = access.facts_of([session])[session.pk]
     s = facts.state_of(session, held, now, settings)
     card = cards.card(session, s, settings, tuple(p.name for p in access.on_duty(session.chair.site)))
     course, patient = session.course, session.course.patient
     weight, height, bmi = facts.body(patient)
+    medicines = facts.current_medicines(patient, now)
     found: list[Any] = []
     if s.phase == "arrived":
         found = actions.waiting(actions.start_findings(staff, session, s, now, settings), s)
@@ -56,10 +93,21 @@ def context(session: Session, staff: Any, now: datetime, **more: Any) -> dict[st
             patient.sex == "female",
             course.basis,
         )
+    typed = more.get("typed", {})
+    movements = list(session.movements.select_related("lot", "by", "witness"))
+    problem = more.get("problem")
+    try:
+        pump = _pump(session, weight, line.mg if line else None, more.pop("asked", {}))
+    except Refusal as refusal:
+        pump, problem = _pump(session, weight, line.mg if line else None, {}), refusal
+    minute = (now - s.started).total_seconds() / 60 if s.started else 0.0
+    nasal = s.order is not None and bool(s.order.devices)
     return {
+        **cards.words(),
         "session": session,
         "course": course,
         "patient": patient,
+        "place": cards.Place(session.chair, card, ()),
         "s": s,
         "card": card,
         "now": now,
@@ -69,21 +117,27 @@ def context(session: Session, staff: Any, now: datetime, **more: Any) -> dict[st
         "arithmetic": line,
         "weight": weight,
         "bmi": bmi,
-        "chips": CHIPS,
-        "emergencies": CARDS,
-        "ranges": RANGES,
-        "symptoms": SYMPTOMS,
+        "medicines": medicines,
+        "gate": {**s.gate, **(typed if typed.get("kind") == "gate" else {})},
+        "check": {**s.check, **(typed if typed.get("kind") == "check" else {})},
         "bladder": BLADDER_SYMPTOMS,
         "aldrete": ALDRETE,
         "padss": PADSS,
-        "movements": session.movements.select_related("lot", "by", "witness"),
+        "movements": movements,
+        **_register(movements, ("drawn", "given", "wasted")),
+        **pump,
         "lots": access.lots(staff).filter(site=session.chair.site, drug=course.drug),
-        "colleagues": access.colleagues(staff)
-        .filter(sites=session.chair.site, role__in=("nurse", "prescriber"))
-        .exclude(pk=staff.pk),
+        "colleagues": colleagues(staff, session.chair.site),
         "entries": session.entries.select_related("author").order_by("-id"),
+        "correctable": actions.CORRECTABLE,
+        "chart": mark_safe(pictures.vitals(s, settings, card.window, minute)),  # noqa: S308  (drawn from numbers)
+        "rems": rems.form() if nasal else None,
+        "rems_rows": _known_rems(session, s, card, medicines, [m.lot.number for m in movements]) if nasal else (),
+        "rems_until": rems.due(s.started) if s.started else None,
+        "yes_no": ("yes", "no"),
         "block": block_of(course),
         **more,
+        "problem": problem,
     }
 
 
@@ -92,14 +146,14 @@ def page(request: HttpRequest, key: str) -> HttpResponse:
     staff, now = who(request), timezone.now()
     session = access.session(staff, key)
     access.saw(staff, now, "session", session.course.patient)
-    return render(request, "clinic/session.html", context(session, staff, now, typed={}))
+    return render(request, "clinic/session.html", context(session, staff, now, asked=request.GET.dict()))
 
 
 @allow("chart.read")
 def panel(request: HttpRequest, key: str) -> HttpResponse:
     staff, now = who(request), timezone.now()
     session = access.session(staff, key)
-    return render(request, "clinic/_panel.html", context(session, staff, now, typed={}))
+    return render(request, "clinic/_panel.html", context(session, staff, now, asked=request.GET.dict()))
 
 
 @allow("chart.read")
@@ -109,6 +163,16 @@ def sheet(request: HttpRequest, key: str) -> HttpResponse:
     session = access.session(staff, key)
     access.saw(staff, now, "run sheet", session.course.patient)
     return render(request, "clinic/sheet.html", context(session, staff, now, rows=range(12)))
+
+
+@allow("chart.read")
+def leaving(request: HttpRequest, key: str) -> HttpResponse:
+    """The sheet a person takes home: no driving, what may be felt, when to call for help."""
+    staff, now = who(request), timezone.now()
+    session = access.session(staff, key)
+    access.saw(staff, now, "discharge sheet", session.course.patient)
+    later = session.course.sessions.filter(planned_at__gt=max(now, session.planned_at), cancelled_at=None).first()
+    return render(request, "clinic/leaving.html", context(session, staff, now, following=later))
 
 
 def _moment(text: str) -> datetime | None:
@@ -141,6 +205,8 @@ def sent_of(request: HttpRequest) -> tuple[actions.Sent, dict[str, Any]]:
         fields = {k: request.POST.get(k, "") for k in ENTRY}
         said = {k: v for k, v in request.POST.items() if k not in ENVELOPE and k not in ENTRY}
         payload = {k: request.POST.getlist(k) if k in MANY else v for k, v in said.items()}
+        if fields["kind"] == "correct" and "field" in payload:
+            payload = {**payload, "payload": {payload.pop("field"): payload.pop("value", "")}}
         for score in ("aldrete", "padss"):
             if score in payload and not any(payload[score]):
                 del payload[score]
@@ -203,13 +269,7 @@ def _shown(request: HttpRequest, session: Session, status: int, **more: Any) -> 
     staff, now = who(request), timezone.now()
     session = access.session(staff, session.key)
     if request.POST.get("view") == "card":
-        card = cards.one(session, now)
-        place = cards.Place(session.chair, card, ())
-        return render(
-            request,
-            "clinic/_card.html",
-            {"place": place, "card": card, "chips": CHIPS, "now": now, **more},
-            status=status,
-        )
+        place = cards.place(session.chair, now)
+        return render(request, "clinic/_card.html", card_context(staff, place, **more), status=status)
     name = "clinic/_panel.html" if request.headers.get("HX-Request") else "clinic/session.html"
     return render(request, name, context(session, staff, now, **more), status=status)

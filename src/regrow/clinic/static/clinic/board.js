@@ -7,13 +7,20 @@
   const title = document.title, kept = Number(document.body.dataset.kept || 0), opened = Date.now();
   let heard = 0, skew = "";
   const now = () => Date.now() - (regrow.ahead ?? 0);
-  const text = (ms) => { const s = Math.max(0, Math.round(ms / 1000)); return `${Math.floor(s / 60)}:${String(s % 60).padStart(2, "0")}`; };
+  const two = (n) => String(n).padStart(2, "0"), put = (el, words) => { if (el.textContent !== words) el.textContent = words; };
+  const text = (ms) => { const s = Math.max(0, Math.round(ms / 1000)), h = Math.floor(s / 3600); return h ? `${h}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}` : `${Math.floor(s / 60)}:${two(s % 60)}`; };
 
   // ---- times, counted by the server's clock
   function tick() {
-    for (const el of document.querySelectorAll("[data-since]")) el.textContent = text((Number(el.dataset.until) || now()) - Number(el.dataset.since));
-    for (const el of document.querySelectorAll("[data-left]")) { const left = Number(el.dataset.left) - now(); el.textContent = left >= 0 ? `in ${text(left)}` : `${text(-left)} ago`; }
-    for (const el of document.querySelectorAll("[data-due]")) { const at = now(); el.classList.toggle("is-late", at >= Number(el.dataset.late)); el.classList.toggle("is-due", at >= Number(el.dataset.due)); }
+    const at = now(), all = (name) => document.querySelectorAll(`[data-${name}]`);
+    for (const el of all("since")) put(el, text((Number(el.dataset.until) || at) - Number(el.dataset.since)));
+    for (const el of all("left")) { const left = Number(el.dataset.left) - at; put(el, left >= 0 ? text(left) : `${text(-left)} ago`); }
+    for (const el of all("due")) { el.classList.toggle("is-late", at >= Number(el.dataset.late)); el.classList.toggle("is-due", at >= Number(el.dataset.due)); }
+    for (const el of all("from")) el.disabled = at < Number(el.dataset.from);
+    for (const el of all("grow")) { // what flows: so much at a moment, so much an hour, never above the top
+      const grown = Number(el.dataset.grow) + Number(el.dataset.rate) * (at - Number(el.dataset.at)) / 3600000;
+      put(el, Math.min(Number(el.dataset.top), Math.max(0, grown)).toFixed(1));
+    }
   }
 
   // ---- alive or dead
@@ -32,33 +39,49 @@
     alarm();
   }
 
-  // ---- alarms are heard and stand in the tab's title, so that a board in the background alarms too
+  // ---- alarms are heard and stand in the tab's title, so that a board in the background alarms too. Red sounds every 5 s,
+  // amber every 30 s; what someone has seen is silent for the minutes the clinic has set, and stays in sight.
   const button = document.getElementById("sound");
-  let audio = null, sounded = 0;
+  const TONES = { dead: [440, 440, 440], red: [880, 660, 880], amber: [520] }, EVERY_MS = { dead: 4000, red: 5000, amber: 30000 };
+  let audio = null, sounded = 0, before = "";
+  const wants = () => { try { return localStorage.getItem("sound") === "on"; } catch { return false; } };
   function alarm() {
-    const gone = document.body.classList.contains("dead"), red = document.querySelectorAll(".live.red").length;
-    document.title = gone ? `!! NO CONNECTION ${title}` : red ? `!! ${red} RED ${title}` : title;
-    if ((gone || red) && audio?.state === "running" && Date.now() - sounded > 4000) { sounded = Date.now(); beep(gone ? 440 : 880); }
+    const loud = [...document.querySelectorAll(".live")].map((el) => el.dataset.loud), many = (tone) => loud.filter((each) => each === tone).length;
+    const red = document.querySelectorAll(".live.red").length;
+    const level = document.body.classList.contains("dead") ? "dead" : many("red") ? "red" : many("amber") ? "amber" : "";
+    const words = level === "dead" ? "!! NO CONNECTION " : red ? `!! ${red} RED ` : level === "amber" ? `! ${many("amber")} amber ` : "";
+    if (document.title !== words + title) document.title = words + title;
+    if (level !== before) { before = level; sounded = 0; }
+    if (level && Date.now() - sounded > EVERY_MS[level]) {
+      sounded = Date.now();
+      if (wants() && level !== "amber") navigator.vibrate?.([200, 100, 200]);
+      if (audio?.state === "running") beep(TONES[level]);
+    }
   }
-  function beep(hertz) {
-    for (const start of [0, 0.3, 0.6]) {
-      const tone = audio.createOscillator(), loud = audio.createGain();
+  function beep(pitches) {
+    pitches.forEach((hertz, i) => {
+      const tone = audio.createOscillator(), loud = audio.createGain(), start = audio.currentTime + i * 0.3;
       tone.frequency.value = hertz; loud.gain.value = 0.2;
       tone.connect(loud).connect(audio.destination);
-      tone.start(audio.currentTime + start); tone.stop(audio.currentTime + start + 0.18);
-    }
+      tone.start(start); tone.stop(start + 0.18);
+    });
   }
   function sound() {
     if (!button) return;
     const on = audio?.state === "running";
     button.setAttribute("aria-pressed", String(on));
-    button.textContent = on ? "Alarm sound is on" : "Alarm sound is OFF: tap to hear it";
+    button.classList.toggle("amber", !on);
+    button.textContent = on ? "Alarm sound is on" : wants() ? "Alarm sound waits for a tap" : "Alarm sound is OFF: tap to hear it";
   }
+  async function hear() { audio ??= new AudioContext(); await audio.resume(); sound(); }
   button?.addEventListener("click", async () => {
-    if (audio?.state === "running") await audio.suspend();
-    else { audio ??= new AudioContext(); await audio.resume(); beep(880); }
+    const on = audio?.state === "running";
+    try { localStorage.setItem("sound", on ? "off" : "on"); } catch { /* private browsing: for this page only */ }
+    if (on) await audio.suspend(); else { await hear(); beep(TONES.red); }
     sound();
   });
+  // Chosen once on this device, the sound comes back with the first tap: a browser holds it back until then.
+  document.addEventListener("pointerdown", (event) => { if (button && event.target !== button && wants() && audio?.state !== "running") hear(); });
   sound();
 
   // ---- what changed is drawn again, never under the hands of someone who types
@@ -78,27 +101,41 @@
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(id);
     const place = document.getElementById(id);
     if (!fresh || !place || busy(place)) return;
-    const order = place.style.order;
+    const order = place.style.order, open = [...place.querySelectorAll("details[open][id]")].map((each) => each.id);
     place.replaceWith(fresh);
+    for (const each of open) { const again = document.getElementById(each); if (again) again.open = true; }
     fresh.style.order = order;
     htmx.process(fresh);
     document.dispatchEvent(new Event("regrow:drawn"));
     tick();
   }
-  const panel = () => redraw("panel", pulse.dataset.panel), chair = (id) => redraw(id, location.href);
+  const panel = () => redraw("panel", pulse.dataset.panel), chair = (id) => redraw(id, pulse.dataset.chairs + id.slice("chair-".length));
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-renew]")) return;
+    document.querySelectorAll("#panel form").forEach((form) => form.reset());
+    document.activeElement.blur();
+    panel();
+  });
   addEventListener("focusout", () => setTimeout(() => { for (const id of wanted) (id === "panel" ? panel() : chair(id)); }, 300));
   document.addEventListener("regrow:changed", () => { if (pulse.dataset.panel) panel(); });
 
   function swap(card) {
     const live = document.getElementById(`live-${card.chair}`);
     if (!live) return;
+    const show = () => { live.innerHTML = card.html; live.className = `live ${card.severity}`; live.dataset.phase = card.phase; live.dataset.loud = card.loud; };
     if (document.getElementById("panel")) {
-      if (live.dataset.stamp !== card.stamp) panel();
+      if (card.session !== pulse.dataset.session || live.dataset.stamp === card.stamp) return;
+      show();
+      live.dataset.stamp = card.stamp;
+      alarm();
+      const note = document.getElementById("meanwhile");
+      if (note && busy(document.getElementById("panel"))) note.hidden = false;
+      panel();
       return;
     }
     const article = document.getElementById(`chair-${card.chair}`);
-    const changed = live.dataset.phase !== card.phase || article?.dataset.session !== card.session;
-    live.innerHTML = card.html; live.className = `live ${card.severity}`; live.dataset.phase = card.phase;
+    const changed = live.dataset.phase !== card.phase || article?.dataset.session !== card.session || article?.dataset.version !== card.version;
+    show();
     if (changed) chair(`chair-${card.chair}`);
     alarm();
   }
