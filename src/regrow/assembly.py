@@ -6,7 +6,7 @@ The one thing to know: nothing is solved and nothing is decided here. Values com
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -166,7 +166,7 @@ class Assembly:
     def events(self, session: Session, who: np.ndarray) -> list[engine.Event]:
         """What one session does to the people at the places `who`: doses, and the jump of expectancy at its start."""
         people = self.people[who]
-        individual = {name: np.broadcast_to(_of(value, who), (people.n,)) for name, value in self.values.items()}
+        individual = _Individual(self.values, who)
         events: list[engine.Event] = []
         for dose in session.doses:
             mg = dose.mg(people.weight_kg, people.height_cm, people.female)
@@ -222,6 +222,22 @@ class Assembly:
     def changes(self, start: float, end: float) -> list[engine.Event]:
         """The parameters that the switches change from `start` until before `end`, h."""
         return [engine.Change(c.at, c.parameter, c.value) for c in self.switches.changes if start <= c.at < end]
+
+
+class _Individual(Mapping[str, np.ndarray]):
+    """The values of some people (n,), each spread out only when it is asked for."""
+
+    def __init__(self, values: Values, who: np.ndarray) -> None:
+        self.values_of_all, self.who = values, who
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return np.broadcast_to(_of(self.values_of_all[name], self.who), (len(self.who),))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values_of_all)
+
+    def __len__(self) -> int:
+        return len(self.values_of_all)
 
 
 def _of(value: float | np.ndarray, who: np.ndarray) -> float | np.ndarray:

@@ -130,6 +130,7 @@ Belief = Annotated[str, typer.Option(help="open, saline-blind, active-placebo, m
 Without = Annotated[list[str] | None, typer.Option(help="Switch steps of the mechanism off.")]
 With = Annotated[list[str] | None, typer.Option("--with", help="Add conditions or co-treatments.")]
 Mechanism = Annotated[Path | None, typer.Option(help="Equations of your own (.ant) after the plasma.")]
+Every = Annotated[str, typer.Option(help='Keep outputs this often, such as "1 week", not closely at each session.')]
 Workers = Annotated[int | None, typer.Option(help="Processes to use.")]
 
 
@@ -151,6 +152,7 @@ def simulate(
     people: People = None,
     seed: Seed = None,
     until: Until = "",
+    every: Every = "",
     belief: Belief = "open",
     without: Without = None,
     with_: With = None,
@@ -188,6 +190,7 @@ def simulate(
         people=people,
         seed=seed,
         until=until,
+        every=every,
         belief=belief,
         without=tuple(without or ()),
         with_=tuple(with_ or ()),

@@ -20,7 +20,7 @@ from regrow.refusal import Refusal
 
 if TYPE_CHECKING:
     from regrow.catalog import drugs
-    from regrow.people import Population
+    from regrow.people import Population, Stated
     from regrow.regimen import Course
     from regrow.simulate import Result
 
@@ -50,6 +50,7 @@ class Order:
     people: int | None = None
     seed: int | None = None
     until: str = ""
+    every: str = ""
     belief: str = "open"
     without: tuple[str, ...] = ()
     with_: tuple[str, ...] = ()
@@ -67,9 +68,12 @@ def carry_out(order: Order, out: tuple[Path, ...] = (), *, json: bool = False) -
         from regrow.page import check_out
 
         check_out(*out)
-    result = simulated(order)
-    from regrow import results
+    from regrow import results, simulate
 
+    if order.people is not None and order.people > simulate.LARGE and order.model != "all":
+        _carry_out_large(order, out, json=json)
+        return
+    result = simulated(order)
     for caution in (*_idle(order), *result.cautions):
         _notice(caution)
     if out:
@@ -107,6 +111,50 @@ def _is_placebo(drug: str) -> bool:
     return drugs.get(drug).id == "placebo"
 
 
+def _carry_out_large(order: Order, out: tuple[Path, ...], *, json: bool) -> None:
+    """As `carry_out`, for more people than lie in memory well: part by part, to files that grow."""
+    from regrow import crowd, results, simulate
+    from regrow.exchange import growing
+
+    for path in out:
+        if path.suffix.lower() not in growing.ENDINGS:
+            sentence = (
+                f"out: {path} cannot hold {order.people} people, at most {simulate.LARGE}; write .parquet or .nc, or "
+                "simulate fewer"
+            )
+            raise Refusal("OUT-LARGE", sentence, field="out", value=str(path))
+    course = read_course(order)
+    assert order.people is not None
+    asked = crowd.Crowd(
+        course,
+        order.people,
+        _seed(order),
+        _stated(order, course),
+        tuple(simulate.output_times(course, every_h=_every(order) or 168.0).tolist()),
+        _own_equations(order),
+    )
+    kept = "" if order.every else ", and outputs are kept weekly, at 24 h and at the end (--every says otherwise)"
+    _notice(f"above {simulate.LARGE} people steps are longer and in single precision after the plasma{kept}")
+
+    def then(result: Result) -> None:
+        for caution in (*_idle(order), *result.cautions):
+            _notice(caution)
+        if "D" in result.error:
+            _notice(f"a sample solved again finely differs by at most {result.error['D']:.1g} of the largest score")
+        if json:
+            said.append(json_text.dumps(results.as_json(result), ensure_ascii=False, allow_nan=False))
+        elif not out:
+            said.append(results.as_text(result))
+
+    said: list[str] = []
+    with _progress() as progress:
+        crowd.write(asked, out, workers=order.workers or 1, progress=progress, notice=_notice, then=then)
+    if out:
+        _notice(f"wrote {', '.join(map(str, out))}")
+    for text in said:
+        print(text)
+
+
 def _notice(sentence: str) -> None:
     print(f"note: {sentence}", file=sys.stderr)
 
@@ -117,15 +165,26 @@ def simulated(order: Order) -> Result:
 
     course, people = read(order)
     with _progress() as progress:
-        if order.mechanism is not None:
-            if order.model == "all":
-                sentence = "mechanism: own equations run with one plasma model, not with all; choose one with --model"
-                raise Refusal("MECHANISM-MODEL", sentence, field="model", value="all")
-            text = _equations(order.mechanism)
-            return simulate.run(course, people, workers=order.workers or 1, progress=progress, equations=text)
+        every = _every(order)
+        equations = _own_equations(order)
         if order.model == "all":
-            return simulate.side_by_side(course, people, workers=order.workers or 1, progress=progress)
-        return simulate.run(course, people, workers=order.workers or 1, progress=progress)
+            return simulate.side_by_side(course, people, every_h=every, workers=order.workers or 1, progress=progress)
+        return simulate.run(
+            course, people, every_h=every, workers=order.workers or 1, progress=progress, equations=equations
+        )
+
+
+def _own_equations(order: Order) -> str | None:
+    if order.mechanism is None:
+        return None
+    if order.model == "all":
+        sentence = "mechanism: own equations run with one plasma model, not with all; choose one with --model"
+        raise Refusal("MECHANISM-MODEL", sentence, field="model", value="all")
+    return _equations(order.mechanism)
+
+
+def _every(order: Order) -> float | None:
+    return units.read(order.every, "h", "every") if order.every else None
 
 
 def export(order: Order, form: str, out: Path) -> tuple[str, ...]:
@@ -148,6 +207,12 @@ def _equations(path: Path) -> str:
 
 def read(order: Order) -> tuple[Course, Population]:
     """The course and the people that an order states; refuses what it cannot read, naming the option."""
+    course = read_course(order)
+    return course, _people(order, course)
+
+
+def read_course(order: Order) -> Course:
+    """The course that an order states; refuses what it cannot read, naming the option."""
     from regrow import regimen
     from regrow.catalog import drugs, protocols
     from regrow.mechanism import switches
@@ -184,7 +249,7 @@ def read(order: Order) -> tuple[Course, Population]:
     if order.workers is not None and order.workers < 1:
         sentence = f"workers: {order.workers} is below 1; give the number of processes to use, 1 or more"
         raise Refusal("WORKERS-RANGE", sentence, field="workers", value=order.workers)
-    return course, _people(order, course)
+    return course
 
 
 def _model(order: Order, drug: drugs.Drug | None) -> str:
@@ -200,8 +265,18 @@ def _model(order: Order, drug: drugs.Drug | None) -> str:
 
 
 def _people(order: Order, course: Course) -> Population:
+    from regrow.people import Population
+
+    stated = _stated(order, course)
+    if order.people is None:
+        return Population.of(stated.person(), _seed(order))
+    return Population.draw(order.people, _seed(order), stated)
+
+
+def _stated(order: Order, course: Course) -> Stated:
+    """What is stated about the people; refuses a baseline or a seed that no run could use."""
     from regrow.catalog import conditions
-    from regrow.people import Population, Stated, uniform
+    from regrow.people import Stated, check_count, uniform
 
     stated = Stated.read(order.weight, order.height, order.age, order.sex, order.baseline)
     condition = conditions.find(course.condition)
@@ -210,11 +285,14 @@ def _people(order: Order, course: Course) -> Population:
     if isinstance(stated.baseline, int | float) and not 0 < stated.baseline < 60:
         sentence = f"baseline: {order.baseline} is an end of the MADRS; give points between 0 and 60, for example 33"
         raise Refusal("BASELINE-RANGE", sentence, field="baseline", value=order.baseline)
-    seed = 1 if order.seed is None else order.seed
-    uniform(seed, [0], "seed")  # refuses a seed that no run could use
-    if order.people is None:
-        return Population.of(stated.person(), seed)
-    return Population.draw(order.people, seed, stated)
+    uniform(_seed(order), [0], "seed")  # refuses a seed that no run could use
+    if order.people is not None:
+        check_count(order.people)
+    return stated
+
+
+def _seed(order: Order) -> int:
+    return 1 if order.seed is None else order.seed
 
 
 @contextmanager

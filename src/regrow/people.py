@@ -171,9 +171,10 @@ class Population:
 
         Refuses with PEOPLE-RANGE and SEED-BAD.
         """
-        if not 1 <= n <= MOST_PEOPLE or first < 0:
-            sentence = f"people: {n} is outside 1 to {MOST_PEOPLE}; give how many people to draw"
-            raise Refusal("PEOPLE-RANGE", sentence, field="people", value=n)
+        check_count(n)
+        if first < 0:
+            sentence = f"people: the first, {first}, is below 0; count people from 0"
+            raise Refusal("PEOPLE-RANGE", sentence, field="people", value=first)
         given = stated or Stated()
         index = np.arange(first, first + n)
 
@@ -227,6 +228,13 @@ class Population:
             bool(self.female[place]),
             float(self.baseline[place]),
         )
+
+
+def check_count(n: int) -> None:
+    """Refuses with PEOPLE-RANGE a number of people that cannot be drawn."""
+    if not 1 <= n <= MOST_PEOPLE:
+        sentence = f"people: {n} is outside 1 to {MOST_PEOPLE}; give how many people to draw"
+        raise Refusal("PEOPLE-RANGE", sentence, field="people", value=n)
 
 
 def _stated(value: float | Spread | None, limits: tuple[float, float], z: Any, default: Spread | None = None) -> Any:

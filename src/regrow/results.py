@@ -200,9 +200,14 @@ def dataset(result: Result) -> xarray.Dataset:
     Provenance (protocol, models, citations, cautions, error estimate, version, seed) stands in the Dataset's attrs as
     plain text and numbers, so that it survives NetCDF and Parquet.
     """
+    return arrays(result).assign_attrs(provenance(result))
+
+
+def arrays(result: Result) -> xarray.Dataset:
+    """The Dataset of a run without its provenance."""
     import xarray
 
-    protocol, people = result.course.protocol, result.people
+    people = result.people
     variables: dict[str, Any] = {}
     for name, row in READOUTS.items():
         if name in result.values:
@@ -236,7 +241,18 @@ def dataset(result: Result) -> xarray.Dataset:
         variables[f"session_{name}_peak"] = (("session", "person"), values, attrs)
     for name, values, unit in people.columns():
         variables[name] = ("person", values, {"units": unit})
-    attrs = {
+    coords = {
+        "person": people.index,
+        "time": ("time", result.times, {"units": "h", "long_name": "Time since the first dose"}),
+        "session": np.arange(1, len(held) + 1),
+    }
+    return xarray.Dataset(variables, coords=coords)
+
+
+def provenance(result: Result) -> dict[str, Any]:
+    """What a run is and rests on, as plain text and numbers."""
+    protocol = result.course.protocol
+    return {
         "title": protocol.title,
         "protocol": protocol.id,
         "source": protocol.source,
@@ -253,16 +269,10 @@ def dataset(result: Result) -> xarray.Dataset:
         "error": [f"{name}: {value:.2g}" for name, value in result.error.items()],
         "simulated": "simulated, not observed; not a medical device",
         "summary": json.dumps(summary(result)),
-        "seed": people.seed,
+        "seed": result.people.seed,
         "version": __version__,
         **{f"parameters_{status}": count for status, count in statuses().items()},
     }
-    coords = {
-        "person": people.index,
-        "time": ("time", result.times, {"units": "h", "long_name": "Time since the first dose"}),
-        "session": np.arange(1, len(held) + 1),
-    }
-    return xarray.Dataset(variables, coords=coords, attrs=attrs)
 
 
 def as_text(result: Result) -> str:

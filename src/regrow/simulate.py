@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -18,14 +19,21 @@ import numpy as np
 from regrow.assembly import Assembly
 from regrow.catalog import models
 from regrow.engine import solve
+from regrow.engine.run import TARGET
 from regrow.people import Population, normal
 from regrow.readouts import READOUTS
 from regrow.refusal import Refusal
 from regrow.regimen import Course, Progress, Session, advance, opening, revise
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     import xarray
 
+LARGE = 20_000  # above so many people a run takes the wide grid and mixed precision, and says so
+# What a large population's error may be, as a share of each output's largest value: the score and the synapses as in
+# any run, what lies before them looser.
+_LARGE_TARGET, _LARGE_KEEPS = 2e-3, {"D": 1e-4, "density": 1e-4}
 RATING_SD = 3.0  # points of MADRS between two ratings of the same state (mechanism notes 8.3; assumed)
 CHUNK = 4096  # people solved at a time: memory stays flat, results do not depend on it
 
@@ -159,37 +167,43 @@ def run(
     people: Population,
     *,
     times: Sequence[float] | None = None,
+    every_h: float | None = None,
     workers: int = 1,
+    executor: Executor | None = None,
     progress: Callable[[float], None] | None = None,
     equations: str | None = None,
     only: tuple[str, ...] = (),
     scaled: Mapping[str, float] | None = None,
+    accuracy: str = "fine",
+    precision: str = "double",
 ) -> Result:
     """As `simulate`, but as plain arrays: the quick path of the command line and of the clinic.
 
     `equations` is an own model text in place of everything after the plasma; its read-outs are those it defines.
     `only` names the read-outs to give, for a run that needs few of them; all where empty.
     `scaled` multiplies parameters, to see what a run would show if they were wrong.
+    `every_h` keeps outputs that often instead of closely around each session. `workers` processes, or any `executor` of
+    the standard protocol (a Dask client's too), share the chunks; the numbers are the same to the bit. `accuracy` and
+    `precision` as in `engine.solve`: "standard" serves large populations.
     """
-    whole = Assembly(course, people, equations)
-    cautions = (*whole.cautions, *whole.switches.notes)  # refuses before anything is solved
-    grid = _grid(course, times)
+    cautions = checked(course, people, equations)
+    grid = output_times(course, times, every_h)
     chunks = [people[start : start + CHUNK] for start in range(0, people.n, CHUNK)]
+    shared = executor is not None or (workers > 1 and len(chunks) > 1)
+    how = How(equations, accuracy, precision, 1 if shared else 0, only, scaled or {})
+    jobs = [(course, chunk, grid, how) for chunk in chunks]
     parts: list[_Part] = []
-    if workers > 1 and len(chunks) > 1:
-        from concurrent.futures import ProcessPoolExecutor
-        from multiprocessing import get_context
-
-        pool = ProcessPoolExecutor(min(workers, len(chunks)), get_context("spawn"), initializer=_end_at_once)
-        with pool:
-            for part in pool.map(_solve_chunk, [(course, c, grid, equations, only, scaled or {}) for c in chunks]):
-                parts.append(part)
-                _tell(progress, len(parts) / len(chunks))
-    else:
-        for chunk in chunks:
-            parts.append(_solve_chunk((course, chunk, grid, equations, only, scaled or {})))
-            _tell(progress, len(parts) / len(chunks))
+    with pool(workers if shared else 1, executor) as place:
+        for part in place.map(solve_chunk, jobs) if place else map(solve_chunk, jobs):
+            parts.append(part)
+            tell(progress, len(parts) / len(chunks))
     return _joined(course, people, grid, parts, cautions)
+
+
+def checked(course: Course, people: Population, equations: str | None = None) -> tuple[str, ...]:
+    """What to be careful with; refuses what the model, the drug or the route does not hold for, before any solving."""
+    whole = Assembly(course, people, equations)
+    return (*whole.cautions, *whole.switches.notes)
 
 
 def _end_at_once() -> None:
@@ -199,16 +213,43 @@ def _end_at_once() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def _tell(progress: Callable[[float], None] | None, share: float) -> None:
+@contextmanager
+def pool(workers: int, executor: Executor | None) -> Iterator[Executor | None]:
+    """Where chunks are solved: the caller's executor, so many processes of our own, or None for this process."""
+    if executor is not None and workers > 1:
+        sentence = f"workers: {workers} beside an executor, which has workers of its own; give one of the two"
+        raise Refusal("WORKERS-TWICE", sentence, field="workers", value=workers)
+    if executor is not None or workers == 1:
+        yield executor
+        return
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    # spawned, not forked: a copy of a process with threads may hang
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_end_at_once) as own:
+        yield own
+
+
+def tell(progress: Callable[[float], None] | None, share: float) -> None:
     if progress:
         progress(share)
 
 
-def _grid(course: Course, times: Sequence[float] | None) -> np.ndarray:
-    """Output times, h: fine around the sessions that are fixed from the start, every 6 h for a week, then daily."""
+def output_times(course: Course, times: Sequence[float] | None = None, every_h: float | None = None) -> np.ndarray:
+    """Output times, h: fine around the sessions that are fixed from the start, every 6 h for a week, then daily.
+
+    With `every_h` that often instead, and at what a summary asks for: the start, 24 h, 7 days, the end. `times` add to
+    either.
+    """
     horizon = course.hours
-    fixed, _ = opening(course.protocol, horizon / 24)
     wanted = {0.0, horizon, *(float(time) for time in times or ())}
+    if every_h is not None:
+        if not (math.isfinite(every_h) and every_h > 0):
+            sentence = f'every: {every_h:g} h is not above 0; give the time between outputs, for example "1 week"'
+            raise Refusal("EVERY-RANGE", sentence, field="every", value=every_h)
+        wanted.update({24.0, 168.0}, np.arange(0.0, horizon, every_h))
+        return np.array(sorted(time for time in wanted if 0 <= time <= horizon))
+    fixed, _ = opening(course.protocol, horizon / 24)
     wanted.update(np.arange(0.0, min(horizon, 168.0), 6.0))
     wanted.update(np.arange(0.0, horizon, 24.0))
     for session in fixed:
@@ -231,6 +272,7 @@ class _Part:
     missing: dict[str, str]
     sessions: list[Held]
     error: dict[str, float]
+    notices: list[str]
     model: models.Model
 
 
@@ -247,32 +289,39 @@ class _Group:
     carried: Session | None = field(compare=False, default=None)
 
 
-def _solve_chunk(job: tuple[Course, Population, np.ndarray, str | None, tuple[str, ...], Mapping[str, float]]) -> _Part:
+@dataclass(frozen=True)
+class How:
+    """How a chunk is solved: own equations or the house's, accuracy and precision as in the engine, threads; the
+    read-outs wanted (all where empty) and factors on parameters."""
+
+    equations: str | None
+    accuracy: str
+    precision: str
+    threads: int
+    only: tuple[str, ...] = ()
+    scaled: Mapping[str, float] = field(default_factory=dict)
+
+
+def solve_chunk(job: tuple[Course, Population, np.ndarray, How]) -> _Part:
     return _Chunk(*job).solve()
 
 
 class _Chunk:
     """The walk of one chunk of people through their course."""
 
-    def __init__(
-        self,
-        course: Course,
-        people: Population,
-        grid: np.ndarray,
-        equations: str | None,
-        only: tuple[str, ...],
-        scaled: Mapping[str, float],
-    ) -> None:
-        self.course, self.people, self.grid = course, people, grid
-        self.setup = Assembly(course, people, equations, scaled)
+    def __init__(self, course: Course, people: Population, grid: np.ndarray, how: How) -> None:
+        self.course, self.people, self.grid, self.how = course, people, grid, how
+        self.setup = Assembly(course, people, how.equations, how.scaled)
         self.model = self.setup.compiled
         self.readouts, self.missing = _available(self.setup)
-        self.readouts = [name for name in self.readouts if not only or name in only]
+        self.readouts = [name for name in self.readouts if not how.only or name in how.only]
         self.outputs = sorted({name for row in self.readouts for name in READOUTS[row].needs})
         dtype = np.float64 if people.n == 1 else np.float32
         self.values = {name: np.full((people.n, len(grid)), np.nan, dtype) for name in self.readouts}
         self.held: dict[tuple[float, str], Held] = {}
+        self.peaks = {name: READOUTS[name].needs for name in _PEAKS if name in self.readouts}
         self.error: dict[str, float] = {}
+        self.notices: list[str] = []
 
     def solve(self) -> _Part:
         horizon = self.course.hours
@@ -299,6 +348,7 @@ class _Chunk:
             self.missing,
             [self.held[key] for key in order],
             self.error,
+            list(dict.fromkeys(self.notices)),
             self.setup.model,
         )
 
@@ -315,8 +365,14 @@ class _Chunk:
         events = [event for session in sessions for event in self.setup.events(session, who)]
         events += self.setup.changes(group.time, math.inf if last else end)
         inside = (self.grid >= group.time) & ((self.grid < end) | last)
-        fine = {t for s in sessions for t in _session_times(s) if t <= s.start_h + _PEAK_WINDOW_H}
-        times = np.array(sorted({*self.grid[inside], *(t for t in fine if group.time <= t <= end), end}))
+        times = np.array(sorted({*self.grid[inside].tolist(), end}))
+        # of each session two windows: its start, and all of its times
+        windows = [
+            moments
+            for session in sessions
+            for moments in ([session.start_h], [t for t in _session_times(session) if t <= self._until(session, end)])
+        ] if self.peaks else []  # fmt: skip
+        target = {name: _LARGE_KEEPS.get(name, _LARGE_TARGET) for name in self.outputs}
         solved = solve(
             self.model,
             parameters,
@@ -324,36 +380,47 @@ class _Chunk:
             times,
             self.outputs,
             n=n,
+            peaks=tuple(self.peaks.values()) if windows else (),
+            windows=windows,
             start=group.state,
             start_time=group.time,
+            accuracy=self.how.accuracy,
+            precision=self.how.precision,
+            target=target if self.how.accuracy == "standard" else TARGET,
+            whole=not self.how.only,
+            threads=self.how.threads,
         )
+        self.notices += [f"numbers: {notice}" for notice in solved.notices]
         for name, error in solved.error.items():
             self.error[name] = max(error, self.error.get(name, 0.0))
         found = {name: solved.values[row] for row, name in enumerate(self.outputs)}
         columns = np.searchsorted(times, self.grid[inside])
-        computed = {name: READOUTS[name].compute(found) for name in self.readouts}
-        for name, values in computed.items():
-            self.values[name][np.ix_(who, np.flatnonzero(inside))] = values[:, columns]
-        for session in sessions:
-            self._hold(session, people, who, times, computed)
-        self._last = computed["madrs"][:, -1] if "madrs" in computed else np.full(n, np.nan)
+        places = np.flatnonzero(inside)
+        for name in self.readouts:
+            values = READOUTS[name].compute(found)
+            if len(who) == self.people.n and len(places) and len(places) == places[-1] - places[0] + 1:
+                self.values[name][:, places[0] : places[-1] + 1] = values[:, columns]  # everyone, side by side
+            else:
+                self.values[name][np.ix_(who, places)] = values[:, columns]
+        for place, session in enumerate(sessions):
+            self._hold(session, people, who, solved.peaks[:, :, 2 * place : 2 * place + 2] if windows else None)
+        self._last = found["D"][:, -1] if "D" in found else np.full(n, np.nan)
         return solved.end
 
-    def _hold(
-        self,
-        session: Session,
-        people: Population,
-        who: np.ndarray,
-        times: np.ndarray,
-        computed: Mapping[str, np.ndarray],
-    ) -> None:
+    @staticmethod
+    def _until(session: Session, end: float) -> float:
+        return min(session.start_h + _PEAK_WINDOW_H, end)
+
+    def _hold(self, session: Session, people: Population, who: np.ndarray, found: np.ndarray | None) -> None:
+        """Keeps a session; `found` (peaks, people, 2): the values at its start and the largest ones."""
         key = (session.day, session.phase)
-        window = (times >= session.start_h) & (times <= session.start_h + _PEAK_WINDOW_H)
         peaks = {}
-        for name, rise in _PEAKS.items():
-            if name in computed:
-                course = computed[name][:, window]
-                peaks[name] = course.max(axis=1) - (course[:, 0] if rise else 0.0)
+        for name, values in zip(self.peaks, found if found is not None else (), strict=found is not None):
+            readout = READOUTS[name]
+            # the peak of a sum of outputs: the sum stands for the first of them, the others are 0
+            terms = {need: values if place == 0 else 0.0 * values for place, need in enumerate(readout.needs)}
+            start, top = readout.compute(terms).T
+            peaks[name] = top - start if _PEAKS[name] else top
         if key not in self.held:
             blank = np.full(self.people.n, np.nan)
             self.held[key] = Held(
@@ -447,7 +514,8 @@ def _joined(
         for name, value in part.error.items():
             error[name] = max(value, error.get(name, 0.0))
     ordered = tuple(sessions[key] for key in sorted(sessions))
-    return Result(course, people, grid, values, first.missing, ordered, error, cautions, (first.model,))
+    said = tuple(dict.fromkeys([*cautions, *(notice for part in parts for notice in part.notices)]))
+    return Result(course, people, grid, values, first.missing, ordered, error, said, (first.model,))
 
 
 def without_drug(course: Course, people: Population, *, workers: int = 1) -> Result:
@@ -461,6 +529,7 @@ def side_by_side(
     course: Course,
     people: Population,
     *,
+    every_h: float | None = None,
     workers: int = 1,
     progress: Callable[[float], None] | None = None,
 ) -> Result:
@@ -476,20 +545,21 @@ def side_by_side(
         raise Refusal("MODEL-ROUTE", sentence, field="model", value="all")
     parts: list[_Part] = []
     cautions: list[str] = []
-    grid = _grid(course, None)
+    grid = output_times(course, every_h=every_h)
     for place, name in enumerate(ids):
-        result = run(replace(course, model=name), people, workers=workers)
+        result = run(replace(course, model=name), people, every_h=every_h, workers=workers)
         parts.append(
             _Part(
                 dict(result.values),
                 dict(result.missing),
                 list(result.sessions),
                 dict(result.error),
+                [],
                 result.models[0],
             )
         )
         cautions += result.cautions
-        _tell(progress, (place + 1) / len(ids))
+        tell(progress, (place + 1) / len(ids))
     every = dict.fromkeys(name for part in parts for name in part.values)
     for part in parts:
         for name in every:

@@ -19,6 +19,7 @@ import re
 import secrets
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -77,32 +78,45 @@ def publish(files: Mapping[Path, Writer]) -> None:
 
     Each writer gets a binary stream. Fails with OUT-DISK (no room) or OUT-WRITE (the system's own words).
     """
-    staged: list[tuple[Path, Path]] = []
+    with staged(list(files)) as places:
+        for (place, writer), temporary in zip(files.items(), places, strict=True):
+            try:
+                with temporary.open("r+b") as stream:
+                    writer(stream)
+            except OSError as problem:
+                raise failure(place, problem) from problem
+
+
+@contextmanager
+def staged(targets: Sequence[Path]) -> Iterator[list[Path]]:
+    """Empty files to write in place of `targets`; on leaving they reach the disk and appear all at once, or none.
+
+    An error on the way removes them and leaves what was there before. Fails as `publish` does.
+    """
+    pairs: list[tuple[Path, Path]] = []
     place = Path()
     try:
-        for place, writer in files.items():
+        for place in targets:
             target = place.resolve()  # a link stays a link to its file
-            staged.append((target.with_name(f".{target.name}.{secrets.token_hex(4)}.part"), target))
-            _write_through(*staged[-1], writer)
-        for temporary, place in staged:
+            temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+            pairs.append((temporary, target))
+            if target.exists():
+                os.fchmod(descriptor, stat.S_IMODE(target.stat().st_mode))
+            os.close(descriptor)
+        yield [temporary for temporary, _ in pairs]
+        for temporary, _ in pairs:
+            with temporary.open("r+b") as stream:
+                os.fsync(stream.fileno())
+        for temporary, place in pairs:
             os.replace(temporary, place)
-        for folder in {target.parent for _, target in staged}:
+        for folder in {target.parent for _, target in pairs}:
             _sync_folder(folder)
     except OSError as problem:
-        raise _failure(place, problem) from problem
+        raise failure(place, problem) from problem
     finally:
-        for temporary, _ in staged:
+        for temporary, _ in pairs:
             temporary.unlink(missing_ok=True)
-
-
-def _write_through(temporary: Path, target: Path, writer: Writer) -> None:
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    with open(descriptor, "wb") as stream:
-        if target.exists():
-            os.fchmod(descriptor, stat.S_IMODE(target.stat().st_mode))
-        writer(stream)
-        stream.flush()
-        os.fsync(descriptor)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -113,7 +127,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _failure(place: Path, problem: OSError) -> Failure:
+def failure(place: Path, problem: OSError) -> Failure:
     if problem.errno in _NO_ROOM:
         sentence = f"out: no room for {place}; nothing was left there: free some space or write to another disk"
         return Failure("OUT-DISK", sentence)
@@ -132,7 +146,7 @@ def units(dataset: xarray.Dataset) -> dict[str, str]:
     return {**{name: unit for name, unit in table.items() if name in dataset.variables}, **own}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """An attribute as NetCDF can hold it: text, a number or a list of either stays, all else becomes JSON text."""
     import numpy as np
 
@@ -155,10 +169,10 @@ def _jsonable(value: Any) -> Any:
 def netcdf(dataset: xarray.Dataset) -> bytes | memoryview:
     """The Dataset as a NetCDF-4 file in memory. HDF5 itself must not meet a full disk: it crashes the process there."""
     whole = dataset.copy(deep=False)
-    whole.attrs = {str(key): _plain(value) for key, value in dataset.attrs.items() if value is not None}
+    whole.attrs = {str(key): plain(value) for key, value in dataset.attrs.items() if value is not None}
     found = units(dataset)
     for name, variable in whole.variables.items():
-        variable.attrs = {key: _plain(value) for key, value in variable.attrs.items() if value is not None}
+        variable.attrs = {key: plain(value) for key, value in variable.attrs.items() if value is not None}
         if str(name) in found:
             variable.attrs["units"] = found[str(name)]
     packed = {
@@ -204,7 +218,7 @@ def _latest_session(dataset: xarray.Dataset) -> dict[str, Any]:
     return {"session": number, **({} if doses is None else {"session_dose_mg": dose})}
 
 
-def _tables(dataset: xarray.Dataset, *, for_csv: bool) -> Iterator[pyarrow.Table]:
+def tables(dataset: xarray.Dataset, *, for_csv: bool) -> Iterator[pyarrow.Table]:
     """The rows, some hundred thousand at a time: person, time, the latest session, then every read-out."""
     import numpy as np
     import pyarrow as pa
@@ -244,7 +258,7 @@ def _tables(dataset: xarray.Dataset, *, for_csv: bool) -> Iterator[pyarrow.Table
         yield pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
 
-def _provenance(dataset: xarray.Dataset) -> dict[str, str]:
+def provenance(dataset: xarray.Dataset) -> dict[str, str]:
     """What a table cannot hold, as JSON text for a Parquet file's metadata: the attrs and the sessions."""
     sessions = {
         str(name): {"dims": list(v.dims), "values": v.to_numpy().tolist(), "unit": units(dataset).get(str(name), "")}
@@ -261,9 +275,9 @@ def parquet(dataset: xarray.Dataset, stream: BinaryIO) -> None:
 
     writer = None
     try:
-        for table in _tables(dataset, for_csv=False):
+        for table in tables(dataset, for_csv=False):
             if writer is None:
-                schema = table.schema.with_metadata(_provenance(dataset))
+                schema = table.schema.with_metadata(provenance(dataset))
                 writer = pq.ParquetWriter(stream, schema, compression="zstd")
             writer.write_table(table.replace_schema_metadata(writer.schema.metadata))
     finally:
@@ -275,7 +289,7 @@ def csv(dataset: xarray.Dataset, stream: BinaryIO) -> None:
     """Writes the Dataset as CSV: a header with units in the names, then one row per person and time."""
     from pyarrow.csv import WriteOptions, write_csv
 
-    for place, table in enumerate(_tables(dataset, for_csv=True)):
+    for place, table in enumerate(tables(dataset, for_csv=True)):
         write_csv(table, stream, WriteOptions(include_header=place == 0, quoting_header="none"))
 
 
