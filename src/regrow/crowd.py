@@ -169,7 +169,7 @@ class Parts:
             replace(known[key], mg=mg[k], peaks=_Lazy([p[5:] for p in peaks], lambda n, k=k: matrix(f"peak:{n}")[k]))
             for k, key in enumerate(sessions)
         )
-        columns = {name: whole(f"person:{name}") for name in _COLUMNS}
+        columns: dict[str, Any] = {name: whole(f"person:{name}") for name in _COLUMNS}
         size = len(columns["weight_kg"])
         return Result(
             self.crowd.course,

@@ -59,16 +59,15 @@ class Netcdf:
         self._file: Any = None
 
     def add(self, dataset: xarray.Dataset) -> None:
-        if self._file is None:
-            self._begin(dataset)
+        file: Any = self._file or self._begin(dataset)
         stop = self._at + dataset.sizes["person"]
         for name, variable in dataset.variables.items():
             if "person" in variable.dims:
                 place = tuple(slice(self._at, stop) if dim == "person" else slice(None) for dim in variable.dims)
-                self._file[str(name)][place] = variable.to_numpy()
+                file[str(name)][place] = variable.to_numpy()
         self._at = stop
 
-    def _begin(self, dataset: xarray.Dataset) -> None:
+    def _begin(self, dataset: xarray.Dataset) -> Any:
         import h5netcdf
 
         sizes = {str(dim): size for dim, size in dataset.sizes.items()} | {"person": self._people}
@@ -99,6 +98,7 @@ class Netcdf:
                 made.attrs[key] = value
             if "person" not in variable.dims:
                 made[...] = values.astype(object) if text else values
+        return self._file
 
     def close(self, dataset: xarray.Dataset) -> None:
         """`dataset` has the attrs of the whole run."""
