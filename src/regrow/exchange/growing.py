@@ -86,10 +86,8 @@ class Netcdf:
             values = variable.to_numpy()
             text = values.dtype.kind in "OU"
             kind: Any = np.dtype("i1") if values.dtype == bool else values.dtype
-            if text:
-                import h5py
-
-                kind = h5py.string_dtype()
+            if text:  # HDF5's own name for text of any length
+                kind = np.dtype("O", metadata={"vlen": str})
             made = self._file.create_variable(str(name), tuple(map(str, variable.dims)), kind)
             attrs = dict(variable.attrs) | ({"units": units[str(name)]} if str(name) in units else {})
             if values.dtype == bool:
