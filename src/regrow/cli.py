@@ -229,6 +229,24 @@ def _simulate_records(context: typer.Context, data: Path, model: str, out: tuple
         print(f"note: {notice}", file=sys.stderr)
 
 
+@app.command()
+def equations(
+    out: Annotated[Path | None, typer.Option(help="Write .html or .md; without it, Markdown is printed.")] = None,
+    model: Annotated[str, typer.Option(help="The pharmacokinetic model before the mechanism.")] = "d1",
+    with_: Annotated[list[str] | None, typer.Option("--with", help="Switches that join equations: habenula.")] = None,
+) -> None:
+    """Show every equation with its units, and every number with its status and source."""
+    from regrow.mechanism import switches as table
+    from regrow.page import equations as page
+
+    joined = table.joining(with_ or ())
+    if out is None:
+        typer.echo(page.page(model, joined=joined), nl=False)
+    else:
+        page.write(out, model, joined=joined)
+        print(f"note: wrote {out}", file=sys.stderr)
+
+
 evidence = typer.Typer(help="Hold the model against published studies.", no_args_is_help=True)
 app.add_typer(evidence, name="evidence")
 
@@ -308,6 +326,7 @@ app.add_typer(imported, name="import")
 _FORMS = {
     "sbml": "One person's course as SBML Level 3: equations, values, and doses as events.",
     "nonmem": "A course as a NONMEM data set, with the model text (.ant) beside it.",
+    "c": "One person's course as a C program that prints it.",
 }
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 FORMS = {
     "sbml": "sbml",
     "nonmem": "nonmem_course",
+    "c": "c_course",
 }  # the form that a file is exported in, and the module of regrow.exchange that writes it
 
 

@@ -116,7 +116,8 @@ def solve(
     doses enter keep double numbers. `target`: the error above which the run is done again, for all outputs or by name
     (1e-4 where a name is missing). `whole=False` leaves out states that feed no output (their rows of `end` are NaN).
     `printer`: "llvm" makes machine code, "numpy" runs the same kernel as NumPy source (slower; also used where LLVM is
-    missing). `threads`: how many cores to use, 0 for all. Raises Refusal for everything that cannot be used.
+    missing), "c" has this machine's C compiler make it. `threads`: how many cores to use, 0 for all. Raises Refusal for
+    everything that cannot be used.
     """
     task = _checked(
         model, parameters, events, times, outputs, n, peaks, windows, start, start_time, whole, printer, precision,
@@ -227,6 +228,10 @@ def _kernel(task: _Task, shape: Shape) -> Kernel:
         except ImportError:
             return numpy_kernel(task.model, shape)
         return machine_kernel(task.model, shape, task.lanes, mixed=task.mixed)
+    if task.printer == "c":
+        from regrow.engine.c_printer import c_kernel
+
+        return c_kernel(task.model, shape)
     return numpy_kernel(task.model, shape)
 
 
@@ -304,8 +309,8 @@ def _checked(
     precision: str,
     threads: int,
 ) -> _Task:
-    if printer not in ("llvm", "numpy"):
-        raise Refusal("PRINTER", f"printer is '{printer}'; give llvm or numpy", field="printer", value=printer)
+    if printer not in ("llvm", "numpy", "c"):
+        raise Refusal("PRINTER", f"printer is '{printer}'; give llvm, numpy or c", field="printer", value=printer)
     if precision not in ("double", "mixed"):
         sentence = f"precision is '{precision}'; give double or mixed"
         raise Refusal("PRECISION", sentence, field="precision", value=precision)

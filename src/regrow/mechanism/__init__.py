@@ -17,7 +17,7 @@ from typing import Literal
 
 from regrow.refusal import Refusal
 
-__all__ = ["CORE", "Parameter", "Prior", "Spread", "parameters", "text", "values"]
+__all__ = ["CORE", "Parameter", "Prior", "Spread", "parameters", "parts", "text", "values"]
 
 CORE = ("receptor", "circuit", "plasticity", "mood", "body", "felt")
 """The parts of the mechanism in causal order; `habenula` is optional and comes after them."""
@@ -75,11 +75,15 @@ def text(structure: str | None = None, *, modules: tuple[str, ...] = CORE) -> st
     Without `structure` the plasma names C_S, C_R, C_NK, C_HNK stay open for the caller to define.
     Refuses an unknown structure or module, naming those that exist.
     """
-    parts = [_read("units", "")]
+    return "\n".join(parts(structure, modules=modules).values())
+
+
+def parts(structure: str | None = None, *, modules: tuple[str, ...] = CORE) -> dict[str, str]:
+    """The pieces that `text` joins, by name in their order: "units", the structure, the modules."""
+    found = {"units": _read("units", "")}
     if structure is not None:
-        parts.append(_read(structure, "pk/"))
-    parts.extend(_read(module, "") for module in modules)
-    return "\n".join(parts)
+        found[structure] = _read(structure, "pk/")
+    return found | {module: _read(module, "") for module in modules}
 
 
 def _read(name: str, folder: str) -> str:

@@ -145,6 +145,18 @@ def get(wanted: str, kind: Kind | None = None) -> Switch:
     return switches()[choose("switch", wanted, there)]
 
 
+def joining(names: Iterable[str]) -> tuple[str, ...]:
+    """The parts of the text that switches of these names join; refuses with SWITCH-UNUSED one that joins none."""
+    found: list[str] = []
+    for switch in (get(name, "with") for name in names):
+        if not switch.effect.joins:
+            some = ", ".join(s.id for s in switches().values() if s.effect.joins)
+            sentence = f"with: {switch.id} changes values, not equations; those that join equations are {some}"
+            raise Refusal("SWITCH-UNUSED", sentence, field="with", value=switch.id)
+        found += switch.effect.joins
+    return tuple(dict.fromkeys(found))
+
+
 def combine(chosen: Iterable[str | Switch]) -> Effect:
     """What several switches do together, in the order chosen.
 
