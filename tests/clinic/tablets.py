@@ -50,7 +50,8 @@ class Tablet:
     def __init__(self, browser: Browser, clinic: Clinic, username: str, width: int = 1024, **more: Any) -> None:
         self.clinic = clinic
         self.context: BrowserContext = browser.new_context(viewport={"width": width, "height": 800}, **more)
-        self.context.set_default_timeout(20000)
+        self.context.set_default_timeout(60000)
+        expect.set_options(timeout=60000)  # a busy machine is no failure
         self.context.add_init_script(CLOCK)
         self.context.add_init_script(EARS)
         self.complaints: list[str] = []

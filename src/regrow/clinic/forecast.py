@@ -182,9 +182,11 @@ def _course(
     from regrow import regimen, results, simulate
     from regrow.catalog import protocols, scales
 
+    own = protocols.get(protocol).doses[0].route
     chosen = regimen.revise(
         protocols.get(protocol),
         dose=dose or None,
+        route=route if route != own else None,
         duration=f"{duration_min:g} min" if duration_min is not None and route == "iv" else None,
         days=days or None,
     )

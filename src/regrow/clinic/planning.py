@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from regrow.clinic.session import Order
 from regrow.dosing import WEIGHTS, given
 from regrow.refusal import Refusal
-from regrow.regimen import Protocol, read_days
+from regrow.regimen import Protocol, read_days, revise
 from regrow.safety import DoseSheet, Settings, Weights, pump_sheet, rounds, weights
 from regrow.safety.dose import PAIN_MIN
 
@@ -38,11 +38,16 @@ class Plan:
     open_ended: bool
 
 
-def plan_of(protocol: Protocol, *, dose: str = "", duration_min: float | None = None, days: str = "") -> Plan:
-    """The plan of a protocol's fixed part, with the clinic's own dose, duration or days in place of the protocol's.
+def plan_of(
+    protocol: Protocol, *, dose: str = "", duration_min: float | None = None, days: str = "", route: str = ""
+) -> Plan:
+    """The plan of a protocol's fixed part, with the clinic's own dose, duration, days or route in place of its own.
 
     Refuses a session of several different doses (PLAN-SEVERAL), and as the catalog and `regimen` refuse.
     """
+    own = _fixed(protocol, days)[0].doses[0]
+    if route and route != own.route:
+        protocol = revise(protocol, route=route, dose=dose or None)
     held = _fixed(protocol, days)
     first = held[0].doses[0]
     minutes = duration_min if duration_min is not None else first.duration_h * 60
@@ -73,7 +78,7 @@ def plan_of(protocol: Protocol, *, dose: str = "", duration_min: float | None = 
         first.route,
         # A protocol is one for pain by its own length: minutes typed too long make no mood course a pain course, for
         # then the limits of a mood dose would be gone.
-        "pain" if first.duration_h * 60 > PAIN_MIN else "mood",
+        "pain" if own.duration_h * 60 > PAIN_MIN else "mood",
         minutes,
         tuple(s.day for s in held),
         tuple(texts),

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.safestring import mark_safe
 
 from regrow.catalog import protocols
-from regrow.clinic import access, facts, forecast, pictures
+from regrow.clinic import access, cards, facts, forecast, pictures
 from regrow.clinic.actions import plan as actions
 from regrow.clinic.actions.payloads import number
 from regrow.clinic.consent import text_for
@@ -21,6 +21,7 @@ from regrow.clinic.views import act_of, allow, who, writes
 from regrow.refusal import Refusal
 
 BASES = ("actual", "ideal", "adjusted")
+ROUTES = ("iv", "im", "sc", "oral", "sublingual")
 
 
 def _plan(request: HttpRequest) -> Plan:
@@ -31,6 +32,7 @@ def _plan(request: HttpRequest) -> Plan:
         dose=form.get("dose", "").strip(),
         duration_min=number("duration", minutes, 0, 1440, "min") if minutes else None,
         days=form.get("days", "").strip(),
+        route=form.get("route", ""),
     )
 
 
@@ -131,6 +133,7 @@ def new_course(request: HttpRequest, key: str) -> HttpResponse:
             "typed": form,
             "basis": basis,
             "bases": BASES,
+            "routes": [(r, cards.ROUTES[r]) for r in ROUTES],
             "problem": problem,
             "key": new_key(),
             "weight": weight,
