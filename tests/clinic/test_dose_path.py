@@ -1,11 +1,13 @@
 """The dose on its way from the order to the pump: every place where a wrong number could slip through."""
 
+from datetime import timedelta
+
 import pytest
 from conftest import CALM, new_course, new_lot, new_patient, to_the_gate
 from test_session import register, to_the_door
 
 from regrow.catalog import protocols
-from regrow.clinic import facts
+from regrow.clinic import access, facts
 from regrow.clinic.models import Session
 from regrow.clinic.planning import arithmetic, plan_of
 from regrow.refusal import Refusal
@@ -108,6 +110,17 @@ def test_a_result_that_is_not_normal_and_a_missing_height_are_seen_and_no_chair_
     assert "weigh first" in cast["nurse"].get("/board").content.decode()
     to_the_gate(cast, Session.objects.get(pk=session.pk))
     assert cast.entry("nurse", session, "start", 422, read_back_mg=40)["code"] == "R-DO-08"
+
+
+def test_the_prescriber_of_last_night_is_not_on_duty_and_one_who_leaves_is_missed_at_the_chair(cast, running):
+    site = running.chair.site
+    assert [p.name for p in access.on_duty(site)] == ["Dr Lee"]
+    cast["doctor"].post("/duty", {"site": site.pk, "on": "no"})
+    assert "R-MD-02" in cast["nurse"].get("/board").content.decode()
+    cast["doctor"].post("/duty", {"site": site.pk, "on": "yes"})
+    assert "R-MD-02" not in cast["nurse"].get("/board").content.decode()
+    cast.go_to(cast.now() + timedelta(hours=14))
+    assert access.on_duty(site) == []
 
 
 def test_a_pump_sheet_refuses_a_vial_that_is_not_sold():

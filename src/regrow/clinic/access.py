@@ -12,6 +12,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import Http404
+from django.utils import timezone
 
 from regrow.clinic import chain
 from regrow.clinic.models import (
@@ -34,6 +35,8 @@ from regrow.clinic.models import (
 from regrow.clinic.roles import may
 from regrow.clinic.session import Fact
 from regrow.safety import Settings
+
+DUTY_LASTS = timedelta(hours=14)  # a word "on duty" counts this long (assumed)
 
 
 def require(staff: Staff, action: str) -> None:
@@ -183,9 +186,10 @@ def written_since(row: int) -> tuple[list[tuple[int, Fact]], bool]:
 
 
 def on_duty(site: Site) -> list[Staff]:
-    """The prescribers on duty at a site now, by their newest word."""
+    """The prescribers on duty at a site now, by their newest word; who forgot to leave last night is not here."""
     newest: dict[int, Duty] = {}
-    for row in Duty.objects.filter(site=site).select_related("staff").order_by("id"):
+    since = timezone.now() - DUTY_LASTS
+    for row in Duty.objects.filter(site=site, at__gt=since).select_related("staff").order_by("id"):
         newest[row.staff_id] = row
     return [row.staff for row in newest.values() if row.on and row.staff.active]
 

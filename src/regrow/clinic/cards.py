@@ -262,7 +262,10 @@ class Held:
 
     def places(self, now: datetime) -> list[Place]:
         """Every chair of the site: the red ones first, then those whose round is due soonest, the empty ones last."""
-        states = [(x, state(self.facts[x.pk], now, self.settings, self.orders[x.pk])) for x in self.sessions]
+        states = [
+            (x, state(self.facts[x.pk], now, self.settings, self.orders[x.pk], doctor=bool(self.prescribers)))
+            for x in self.sessions
+        ]
         cards = [
             card(x, s, self.settings, self.prescribers) for x, s in states if s.phase not in ("signed", "cancelled")
         ]

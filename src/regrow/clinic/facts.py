@@ -69,7 +69,8 @@ def candidate(patient: Patient, evaluation: Evaluation | None, now: datetime) ->
     """What is known of a person, for the eligibility rules."""
     pregnancy = access.newest_measure(patient, "pregnancy")
     answers = dict(evaluation.answers) if evaluation else {}
-    if any("ketamine" in a.substance.lower() for a in patient.allergies.all()):
+    allergies = [a.substance for a in patient.allergies.all()]
+    if any("ketamine" in a.lower() or "another ketamine" in classes_of(a) for a in allergies):
         answers["hypersensitivity"] = True
     if evaluation and "bipolar" in evaluation.indication:
         answers["bipolar"] = True
@@ -218,7 +219,8 @@ def order_for(session: Session, now: datetime, settings: Settings) -> Order | No
 
 def state_of(session: Session, facts: list[Fact], now: datetime, settings: Settings) -> State:
     """The state of one session now."""
-    return state(facts, now, settings, order_for(session, now, settings))
+    doctor = bool(access.on_duty(session.chair.site))
+    return state(facts, now, settings, order_for(session, now, settings), doctor=doctor)
 
 
 def last_dose_before(patient: Patient, session: Session) -> datetime | None:

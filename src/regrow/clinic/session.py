@@ -240,8 +240,13 @@ def _minutes(later: datetime, earlier: datetime) -> float:
     return (later - earlier).total_seconds() / 60
 
 
-def state(facts: Iterable[Fact], now: datetime, settings: Settings, order: Order | None = None) -> State:
-    """The state at `now`, as known from all entries. What was true only after `now` is not yet part of it."""
+def state(
+    facts: Iterable[Fact], now: datetime, settings: Settings, order: Order | None = None, *, doctor: bool = True
+) -> State:
+    """The state at `now`, as known from all entries. What was true only after `now` is not yet part of it.
+
+    `doctor` says whether a prescriber is on duty.
+    """
     facts = list(facts)
     version = sum(f.kind in STATEFUL for f in facts)
     s = State(version=version, order=order)
@@ -250,7 +255,7 @@ def state(facts: Iterable[Fact], now: datetime, settings: Settings, order: Order
             s = _apply(s, fact)
     s = _given(s, now)
     s = _rounds(s, now, settings)
-    s = replace(s, alarms=_alarms(s, now, settings))
+    s = replace(s, alarms=_alarms(s, now, settings, doctor))
     return replace(s, silent=_silent(s, now, settings))
 
 
@@ -477,7 +482,15 @@ def _due(
     return _shift(start, watch.due(minute, running, settings, sooner))
 
 
-def _alarms(s: State, now: datetime, settings: Settings) -> tuple[Finding, ...]:
+def _rate_per_kg(s: State) -> float | None:
+    """The rate of a pain infusion that runs, mg/kg/h; None for everything else."""
+    weight = s.begun_with.get("weight_kg")
+    if s.phase != "running" or not s.segments or s.order is None or s.order.use != "pain" or not weight:
+        return None
+    return s.segments[-1].mg_per_h / weight
+
+
+def _alarms(s: State, now: datetime, settings: Settings, doctor: bool) -> tuple[Finding, ...]:
     if not s.live:
         return ()
     zero = s.started or now
@@ -496,6 +509,8 @@ def _alarms(s: State, now: datetime, settings: Settings) -> tuple[Finding, ...]:
         end=_minutes(s.planned_end, zero) if s.planned_end else None,
         paused=_minutes(now, s.segments[-1].end or now) if s.phase == "paused" else None,
         nurse_gap=gap,
+        prescriber=doctor or s.started is None,
+        mg_per_kg_h=_rate_per_kg(s),
     )
     return alarms(facts, settings)
 

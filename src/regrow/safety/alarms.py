@@ -19,7 +19,8 @@ H_WATCH = "H-19 nobody looks"
 SYMPTOMS = ("chest pain", "severe headache", "weakness, speech or vision")
 ROUND_SIGNS = ("sbp", "dbp", "hr", "spo2")  # without these a round is not a round
 TICKS = ("symptoms", "agitated", "distress", "site_trouble")
-PROCESS = frozenset({"R-VT-01", "R-VT-02", "R-VT-03", "R-EN-01", "R-EN-02", "R-NU-01"})  # on the clock, not the person
+# Alarms on the clock, the staff or what is missing, not on the person.
+PROCESS = frozenset({"R-VT-01", "R-VT-02", "R-VT-03", "R-EN-01", "R-EN-02", "R-NU-01", "R-MD-02", "R-CO-12"})
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class Vitals:
 class LiveFacts:
     """One chair at one moment. `readings` in time order; `due` the minute the next round is due (None: none is) and
     `every` minutes between rounds now; `end` the planned minute of the end of an infusion that runs (None otherwise);
-    `paused` minutes since the pause (None: not paused); `nurse_gap` seconds without a responsible nurse (0 with one).
+    `paused` minutes since the pause (None: not paused); `nurse_gap` seconds without a responsible nurse (0 with one);
+    `prescriber` whether one is on duty; `mg_per_kg_h` the rate of a pain infusion that runs.
     """
 
     now: float
@@ -62,6 +64,8 @@ class LiveFacts:
     end: float | None = None
     paused: float | None = None
     nurse_gap: float = 0
+    prescriber: bool = True
+    mg_per_kg_h: float | None = None
 
 
 def standing(readings: Sequence[Vitals], tick: str) -> Any:
@@ -194,6 +198,16 @@ def carbon_dioxide(f: LiveFacts, s: Settings) -> Iterator[Say]:
         yield amber(f"EtCO2 {etco2:g} mmHg, above {s.etco2_amber:g}.", etco2=etco2, limit=s.etco2_amber)
 
 
+@rule("R-CO-12", "live", "End-tidal carbon dioxide wanted", hazard=H_RESP, source="assumed")
+def wanted(f: LiveFacts, s: Settings) -> Iterator[Say]:
+    if f.mg_per_kg_h is not None and f.mg_per_kg_h > s.etco2_rate + 1e-9 and _last(f, "etco2") is None:
+        yield amber(
+            f"{f.mg_per_kg_h:.2f} mg/kg/h, above {s.etco2_rate:g}: measure EtCO2.",
+            rate=round(f.mg_per_kg_h, 3),
+            limit=s.etco2_rate,
+        )
+
+
 @rule("R-SE-11", "live", "Sedation", hazard=H_RESP, source="scale: Chernik 1990 (memory); limits assumed")
 def sedation(f: LiveFacts, s: Settings) -> Iterator[Say]:
     moaas = _last(f, "moaas")
@@ -324,6 +338,18 @@ def no_nurse(f: LiveFacts, s: Settings) -> Iterator[Say]:
     if f.nurse_gap > s.nurse_gap:
         since = f"{s.nurse_gap:g} s" if f.nurse_gap < 120 else f"{f.nurse_gap // 60:.0f} min"
         yield red(f"no responsible nurse for over {since}.", seconds=f.nurse_gap, limit=s.nurse_gap)
+
+
+@rule(
+    "R-MD-02",
+    "live",
+    "Prescriber on duty throughout",
+    hazard="H-23 no doctor when needed",
+    source="Dothan clinic 'at all times'; Spravato REMS (read)",
+)
+def no_doctor(f: LiveFacts, s: Settings) -> Iterator[Say]:
+    if not f.prescriber:
+        yield red("no prescriber is on duty at this site while a person is treated or watched: call one in.")
 
 
 def alarms(facts: LiveFacts, settings: Settings) -> tuple[Finding, ...]:

@@ -179,7 +179,9 @@ def escort(f: LeaveFacts, s: Settings) -> Iterator[Say]:
 )
 def driving(f: LeaveFacts, s: Settings) -> Iterator[Say]:
     if not f.no_driving_acknowledged:
-        yield never("no driving, machines or legal decisions until the next day: not acknowledged.")
+        yield never(
+            "no driving, machines or legal decisions until the next day after a restful sleep: not acknowledged."
+        )
     if not f.instructions_read_back:
         yield never("written instructions were not read back.")
 

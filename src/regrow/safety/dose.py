@@ -266,13 +266,20 @@ def basis(f: DoseFacts, s: Settings) -> Iterator[Say]:
         )
 
 
-@rule("R-DO-09", "dose", "Infusion time", hazard=H02, source="Andrade 2017: 2 to 100 min (read)")
+@rule("R-DO-09", "dose", "Infusion time", hazard=H02, source="Andrade 2017: 2 to 100 min (read); 20 min assumed")
 def duration(f: DoseFacts, s: Settings) -> Iterator[Say]:
     if f.route != "iv" or f.use != "mood":
         return
     if f.duration_min < s.iv_shortest:
         yield never(
             f"{f.duration_min:g} min is faster than {s.iv_shortest:g} min.", min=f.duration_min, limit=s.iv_shortest
+        )
+    elif f.duration_min < s.iv_fast:
+        yield red(
+            f"{f.duration_min:g} min is fast, below {s.iv_fast:g} min: is a 0 missing?",
+            Clearance.PRESCRIBER,
+            min=f.duration_min,
+            limit=s.iv_fast,
         )
     elif f.duration_min > s.iv_longest:
         yield amber(

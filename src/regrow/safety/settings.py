@@ -77,6 +77,7 @@ class Settings:
     )
     pain_bolus_cap: float = number(0.35, "mg/kg", 0.1, 0.35, "pain bolus, above: two signatures", "ASRA 2018 (read)")
     iv_shortest: float = number(2, "min", 2, 40, "IV for mood, faster: never here", "Andrade 2017 (read)")
+    iv_fast: float = number(20, "min", 5, 40, "IV for mood, faster: prescriber", ASSUMED)
     iv_longest: float = number(100, "min", 40, 240, "IV for mood, slower: prescriber", "Andrade 2017 (read)")
     creep_percent: float = number(50, "%", 10, 100, "rise over the first dose that needs review", f"label; {ASSUMED}")
     # schedule
@@ -133,6 +134,7 @@ class Settings:
     rr_low_red: float = number(10, "1/min", 8, 12, "below", "clinic software guide (read)")
     rr_high_red: float = number(25, "1/min", 22, 35, "above", "clinic software guide (read)")
     rr_stop: float = number(8, "1/min", 6, 10, "below: stop, ventilate", ASSUMED)
+    etco2_rate: float = number(1.0, "mg/kg/h", 0.5, 2.0, "pain infusion, above: EtCO2 is measured", ASSUMED)
     etco2_amber: float = number(50, "mmHg", 45, 55, "above", ASSUMED)
     etco2_red: float = number(55, "mmHg", 50, 60, "above", ASSUMED)
     moaas_amber: float = number(3, "1", 3, 4, "MOAA/S at or below", ASSUMED)
