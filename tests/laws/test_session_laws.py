@@ -159,6 +159,22 @@ def test_an_alarm_grows_louder_when_the_sign_grows_worse_whoever_acknowledged_it
         assert any(f.rule == "R-OX-11" and "STOP" in f.sentence for f in s.alarms)
 
 
+def test_an_alarm_that_someone_has_seen_is_heard_again_when_it_grows_worse_or_was_none_yet():
+    def silent(before, later, spo2):
+        rows = [*BEGIN, ("vitals", 10, {**CALM, "spo2": before})]
+        seen_then = [f.record() for f in seen(rows, 11).alarms if f.rule == "R-OX-11"]
+        ack = {"rule": "R-OX-11", "reason": "seen", **({"findings": seen_then} if seen_then else {})}
+        rows += [("ack", 11, ack), ("vitals", 12, {**CALM, "spo2": spo2})]
+        s = seen(rows, later)
+        assert "R-OX-11" in rules(s)
+        return "R-OX-11" in s.silent
+
+    assert silent(91, 13, 91)
+    assert not silent(91, 11 + S.ack_minutes, 91)
+    assert not silent(89, 13, 84)
+    assert not silent(98, 13, 91)
+
+
 readings_only = st.lists(entries(("vitals", "miss")), max_size=6)
 
 

@@ -516,15 +516,15 @@ def _alarms(s: State, now: datetime, settings: Settings, doctor: bool) -> tuple[
 
 
 def _silent(s: State, now: datetime, settings: Settings) -> frozenset[str]:
-    """The rules whose alarm someone has seen lately and that has not become louder since."""
-    found = set()
+    """The rules whose alarm someone has seen lately and that has become neither louder nor worse since."""
+    seen = {f.payload.get("rule"): f for f in s.acks}  # the newest of each rule
+    heard = set()
     for alarm in s.alarms:
-        seen = [f for f in s.acks if f.payload.get("rule") == alarm.rule]
-        if seen and silenced(_minutes(now, seen[-1].at), settings):
-            then = seen[-1].payload.get("severity")
-            if then is None or alarm.severity <= Severity[str(then).upper()]:
-                found.add(alarm.rule)
-    return frozenset(found)
+        ack = seen.get(alarm.rule)
+        records = ack.payload.get("findings", ()) if ack and silenced(_minutes(now, ack.at), settings) else ()
+        if not any(alarm.covered_by(record) for record in records):
+            heard.add(alarm.rule)
+    return frozenset(f.rule for f in s.alarms) - heard
 
 
 # What is asked at the door about the state of the moment; crisis card, instructions and escort do not wear off.

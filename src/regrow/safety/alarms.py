@@ -241,7 +241,7 @@ def dissociation(f: LiveFacts, s: Settings) -> Iterator[Say]:
 @rule("R-SY-11", "live", "Chest pain, headache, neurological signs", hazard=H_BP, source="assumed")
 def symptoms(f: LiveFacts, s: Settings) -> Iterator[Say]:
     if found := standing(f.readings, "symptoms"):
-        yield red(f"{', '.join(found)}: stop, call the prescriber.")
+        yield red(f"{', '.join(found)}: stop, call the prescriber.", symptoms=", ".join(found))
 
 
 @rule("R-SY-12", "live", "Infusion site", hazard="H-22 infiltration", source="assumed")

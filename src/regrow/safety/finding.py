@@ -75,13 +75,14 @@ _RANK = {"free": 0, "prescriber": 1, "second signature": 2, "never": 3}
 # What was measured or ordered, and how far it may move before a decision on it is asked for again (assumed); a share of
 # the value for doses, body and times. Days and ages move by themselves and are not here.
 _MEASURED: dict[str, float | None] = {"sbp": 8, "dbp": 6, "hr": 8, "spo2": 1, "temp": 0.3, "rr": 1, "moaas": 0}
+_MEASURED |= {"etco2": 3, "dissociation": 0, "symptoms": 0}
 _MEASURED |= dict.fromkeys(("mg", "mg_per_kg", "rate", "bmi", "min", "hours"))
 _SHARE = 0.05
 
 
 def _near(name: str, now: Any, then: Any) -> bool:
-    if now is None or then is None:
-        return now is then
+    if now is None or then is None or isinstance(now, str):
+        return now == then
     room = _MEASURED[name]
     return abs(now - then) <= (_SHARE * abs(then) if room is None else room) + 1e-9
 

@@ -330,7 +330,7 @@ def of_today(f: GateFacts, s: Settings) -> Iterator[Say]:
 @rule("R-SY-01", "gate", "Symptoms before a dose", hazard=H_BP, source="assumed")
 def complaints(f: GateFacts, s: Settings) -> Iterator[Say]:
     if f.symptoms:
-        yield red(f"{', '.join(f.symptoms)} before the drug: hold.", PRESCRIBER)
+        yield red(f"{', '.join(f.symptoms)} before the drug: hold.", PRESCRIBER, symptoms=", ".join(f.symptoms))
 
 
 @rule("R-SE-01", "gate", "Awake before a dose", hazard=H_RESP, source="scale: Chernik 1990 (memory); limits assumed")

@@ -413,9 +413,9 @@ def _stop(act: Act, session: Session, p: dict[str, Any], s: State, settings: Set
 
 
 def _ack(act: Act, session: Session, p: dict[str, Any], s: State, settings: Settings, at: datetime) -> dict[str, Any]:
-    """Freezes how loud the alarm was: a louder one of the same rule is heard again at once."""
-    loud = max((f.severity for f in s.alarms if f.rule == p["rule"]), default=None)
-    return p if loud is None else {**p, "severity": loud.name.lower()}
+    """Freezes the alarm as it was seen: a louder or a worse one of the same rule is heard again at once."""
+    seen = [f.record() for f in s.alarms if f.rule == p["rule"]]
+    return {**p, "findings": seen} if seen else p
 
 
 def _in_phase(*phases: str) -> Any:
