@@ -313,9 +313,7 @@ def claims(json: Json = False) -> None:
     if json:
         typer.echo(answers.claims_json())
         return
-    for answer in answers.answers(answers.ask_model):
-        typer.echo(f"{answer['verdict']:8} {answer['quote']} ({answer['file']})")
-        typer.echo(f"{'':8} {answer['evidence']}")
+    typer.echo(answers.as_text(answers.answers(answers.ask_model)), nl=False)
 
 
 export = typer.Typer(help="Write a course for another program.", no_args_is_help=True)

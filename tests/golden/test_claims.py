@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 
 from regrow import catalog
-from regrow.catalog.claims import Claims, claims, contradictions, get
+from regrow.catalog.claims import Claims, claims, contradictions, documents, get
+from regrow.evidence import answers
 from regrow.refusal import Refusal
 
+PAIN = ("half-pain", "two-weeks-pain", "crps-series", "suicidal-first")
 SOURCES = Path(__file__).parents[3] / "shared" / "sources"
 
 
-def documents() -> list[Path]:
+def sources() -> list[Path]:
     """The documents' texts where they lie beside the checkout; none elsewhere."""
     return sorted(SOURCES.glob("*.txt"))
 
@@ -31,7 +33,7 @@ def test_every_verdict_occurs_and_none_is_given_without_a_reason():
 
 
 def test_quotations_stand_in_the_document_letter_for_letter():
-    texts = {path.name: path.read_text(encoding="utf-8") for path in documents()}
+    texts = {path.name: path.read_text(encoding="utf-8") for path in sources()}
     for claim in claims():
         assert len(claim.quote.split()) >= 3, claim.id
         assert claim.quote == claim.quote.strip(), claim.id
@@ -57,6 +59,42 @@ def test_the_model_is_asked_for_a_number_that_can_be_named():
     question = get("raises-glutamate").question
     assert question is not None
     assert (question.protocol, question.name, question.at_h) == ("single", "glutamate", pytest.approx(26 / 60))
+
+
+def test_every_document_is_named_by_whose_page_it_is():
+    assert set(documents()) == {claim.file for claim in claims()}
+
+
+def test_pain_and_ideation_are_asked_of_people_who_have_them():
+    for name in PAIN:
+        question = get(name).question
+        assert question is not None
+        assert question.condition, name
+
+
+def asked(protocol, questions):
+    return dict.fromkeys(questions, (1.5, "points"))
+
+
+def test_a_clinician_reads_verdict_reason_number_and_sources_of_every_claim():
+    text = answers.as_text(answers.answers(asked))
+    plain = " ".join(text.split())
+    assert text.startswith(f"{len(claims())} claims of 5 documents: ")
+    assert max(map(len, text.splitlines())) <= 100
+    for claim in claims():
+        assert f'"{claim.quote}"' in plain, claim.id
+        assert claim.evidence in plain, claim.id
+    assert plain.count("Model: 1.5 points") == sum(claim.question is not None for claim in claims())
+    assert plain.count(' against "') >= len(contradictions()) - 1
+
+
+def test_the_contradictions_stand_together_with_who_says_what():
+    plain = " ".join(answers.as_text(answers.answers(asked)).split())
+    tail = plain[plain.index("contradict each other") :]
+    assert "effects that last about four hours" in tail
+    assert "up to 6-months" in tail
+    assert "breaking down the connection" in tail
+    assert "VIP Ketamine Clinics" in tail
 
 
 CLAIM = {

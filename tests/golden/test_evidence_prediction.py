@@ -108,9 +108,10 @@ def test_claims_carry_the_number_the_model_gives_or_none():
 
 def test_the_model_answers_what_one_infusion_does():
     wanted = {claim.id: claim.question for claim in claims() if claim.question and claim.question.protocol == "single"}
-    some = tuple(wanted[name] for name in ("four-hours", "raises-glutamate", "mild-side-effects"))
+    some = tuple(wanted[name] for name in ("four-hours", "raises-glutamate", "mild-side-effects", "half-pain"))
     found = answers.ask_model("single", some)
-    madrs, glutamate, cadss = (found[question][0] for question in some)
+    madrs, glutamate, cadss, pain = (found[question][0] for question in some)
     assert 15 < madrs < 31
     assert glutamate > 1.05
+    assert 0 < pain < 7
     assert cadss > 2

@@ -1,6 +1,7 @@
 """The evidence report: what it shows, that it stands alone and appears whole or not at all, and its dull rivals."""
 
 from functools import cache
+from html import escape
 from html.parser import HTMLParser
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from regrow import report
 from regrow.catalog import evidence
+from regrow.catalog.claims import claims
 from regrow.chart import Forest, Row, forest_svg, forest_table
 from regrow.evidence import rivals
 from regrow.evidence.checking import check_study, tally
@@ -16,12 +18,16 @@ from regrow.refusal import Refusal
 from regrow.report import comparators, forests, pages
 
 SOME = ("murrough2013-ajp", "lii2023", "otto2021", "takahashi2021", "dakwar2019")
+REST = ("index.html", "comparators.html", "comparators.svg", "claims.html")
 PEOPLE = 30
 
 
 @cache
 def shelf():
-    return report.gather([evidence.get(name) for name in SOME], people=PEOPLE)
+    def ask(_, questions):
+        return dict.fromkeys(questions, (1.5, "points"))
+
+    return report.gather([evidence.get(name) for name in SOME], people=PEOPLE, ask=ask)
 
 
 @cache
@@ -43,7 +49,7 @@ class Reader(HTMLParser):
 
 
 def test_there_is_a_page_for_every_study_one_for_the_shelf_and_one_of_treatments():
-    assert set(texts()) == {*(f"{name}.html" for name in SOME), "index.html", "comparators.html", "comparators.svg"}
+    assert set(texts()) == {*(f"{name}.html" for name in SOME), *REST}
 
 
 def test_every_page_stands_alone_and_every_link_leads_somewhere():
@@ -194,3 +200,11 @@ def test_treatments_side_by_side_show_published_figures_that_the_shelf_holds():
         assert all(0 <= value <= 100 and source for _, value, _, source in found)
     assert named["ECT"].arm is None
     assert "<svg" in texts()["comparators.svg"]
+
+
+def test_every_claim_stands_on_its_page_and_contradictions_have_a_picture():
+    text = texts()["claims.html"]
+    for claim in claims():
+        assert escape(claim.quote) in text, claim.id
+    assert text.count("<figure>") == 3
+    assert "four hours" in text

@@ -15,18 +15,22 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from regrow import catalog
 
 Verdict = Literal["true", "partly", "false", "unknown"]
-_QUESTION = re.compile(r"([a-z0-9-]+)\.([a-z0-9_]+)(?:@(\d+(?:\.\d+)?)\s*(min|h|d|wk))?")
+_QUESTION = re.compile(r"([a-z0-9-]+)(?:\(([a-z -]+)\))?\.([a-z0-9_]+)(?:@(\d+(?:\.\d+)?)\s*(min|h|d|wk))?")
 _HOURS = {"min": 1 / 60, "h": 1.0, "d": 24.0, "wk": 168.0}
 
 
 class Question(BaseModel):
-    """A number of the model: a read-out of a protocol's typical course at `at_h`, or a key of its summary (no time)."""
+    """A number of the model: a read-out of a protocol's typical course at `at_h`, or a key of its summary (no time).
+
+    `condition` is what is treated, "" for depression.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     protocol: str
     name: str
     at_h: float | None
+    condition: str = ""
 
 
 class Claim(BaseModel):
@@ -57,8 +61,8 @@ class Claim(BaseModel):
         found = _QUESTION.fullmatch(self.model)
         if not found:  # pragma: no cover - the form forbids it
             raise ValueError(self.model)
-        hours = float(found[3]) * _HOURS[found[4]] if found[3] else None
-        return Question(protocol=found[1], name=found[2], at_h=hours)
+        hours = float(found[4]) * _HOURS[found[5]] if found[4] else None
+        return Question(protocol=found[1], name=found[3], at_h=hours, condition=found[2] or "")
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Claim:
@@ -76,10 +80,14 @@ class Claim(BaseModel):
 class Claims(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    document: dict[str, str] = {}
     claim: tuple[Claim, ...]
 
     @model_validator(mode="after")
     def _name_each_other(self) -> Claims:
+        nameless = {claim.file for claim in self.claim} - set(self.document)
+        if self.document and nameless:
+            raise ValueError(f"{', '.join(sorted(nameless))} has no line under [document]; say whose page it is")
         by_id = {claim.id: claim for claim in self.claim}
         if len(by_id) < len(self.claim):
             raise ValueError("two claims share an id; give each its own")
@@ -93,9 +101,18 @@ class Claims(BaseModel):
 
 
 @lru_cache(maxsize=1)
+def _file() -> Claims:
+    return catalog.read(catalog.folder("claims.toml"), Claims, "claims")
+
+
 def claims() -> tuple[Claim, ...]:
     """Every claim, in the order of the documents. Refuses with CLAIMS-FILE when the file breaks its form."""
-    return catalog.read(catalog.folder("claims.toml"), Claims, "claims").claim
+    return _file().claim
+
+
+def documents() -> dict[str, str]:
+    """File name to whose page it is, in the order of the documents."""
+    return _file().document
 
 
 def get(wanted: str) -> Claim:
@@ -110,4 +127,4 @@ def contradictions() -> tuple[tuple[Claim, Claim], ...]:
     return tuple((claim, by_id[other]) for claim in claims() for other in claim.contradicts if claim.id < other)
 
 
-__all__ = ["Claim", "Claims", "Question", "claims", "contradictions", "get"]
+__all__ = ["Claim", "Claims", "Question", "claims", "contradictions", "documents", "get"]

@@ -7,7 +7,9 @@ equations make of the same question. One typical person answers, a drawn populat
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +33,8 @@ _UNITS = {
     "cadss": "points",
     "synapse": "fraction of healthy",
 }
+
+VERDICTS = {"true": "true", "partly": "partly", "false": "false", "unknown": "cannot be known"}
 
 Ask = Callable[[str, tuple[Question, ...]], Mapping[Question, tuple[float | None, str]]]
 """Protocol and the questions about it -> value and unit of each."""
@@ -70,13 +74,69 @@ def answers(ask: Ask) -> list[dict[str, Any]]:
     return rows
 
 
+def as_text(rows: list[dict[str, Any]], width: int = 100) -> str:
+    """The answers for people: counts, then document by document each claim with verdict, reason, number and sources.
+
+    Pairs of claims that cannot both hold stand at the end.
+    """
+    counts = {word: sum(row["verdict"] == key for row in rows) for key, word in VERDICTS.items()}
+    said = ", ".join(f"{count} {word}" for word, count in counts.items())
+    lines = [f"{len(rows)} claims of {len({row['file'] for row in rows})} documents: {said}."]
+    lines += textwrap.wrap(
+        "The verdict rests on the published evidence; the number is what the model makes of the same question. "
+        "Simulated, not observed; not a medical device.",
+        width,
+    )
+    for file in dict.fromkeys(row["file"] for row in rows):
+        lines += ["", f"{claims.documents().get(file, '')} ({file})".strip()]
+        for row in rows:
+            if row["file"] == file:
+                lines += ["", *_claim_lines(row, width)]
+    by_id = {row["id"]: row for row in rows}
+    pairs = [(one, other) for one, other in claims.contradictions() if one.id in by_id and other.id in by_id]
+    if pairs:
+        lines += ["", f"{len(pairs)} pairs of claims contradict each other:"]
+    for one, other in pairs:
+        sides = (f'"{c.quote}" ({claims.documents().get(c.file, c.file)}: {VERDICTS[c.verdict]})' for c in (one, other))
+        lines += textwrap.wrap(
+            "  - " + "  against  ".join(sides), width, subsequent_indent="    ", break_on_hyphens=False
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _claim_lines(row: dict[str, Any], width: int) -> list[str]:
+    indent = " " * 11
+    recalled = " (recalled, not read)" if row["confidence"] == "memory" else ""
+    blocks = [f'"{row["quote"]}"', row["evidence"] + recalled]
+    if row["model"] is not None:
+        value, unit = row["model"]["value"], row["model"]["unit"]
+        number = "no number" if value is None else f"{value:.3g}{'' if unit == '1' else f' {unit}'}"
+        blocks.append(f"Model: {number}, {row['model']['shows']} [{row['model']['asks']}]")
+    if row["citations"]:
+        blocks.append(f"Sources: {'; '.join(row['citations'])}")
+    wrapped = (
+        textwrap.wrap(block, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+        for block in blocks
+    )
+    lines = [line for lines in wrapped for line in lines]
+    label = row["verdict"].upper()
+    return [f"  {label:<8} {lines[0].lstrip()}", *lines[1:]]
+
+
 def ask_model(protocol: str, questions: tuple[Question, ...]) -> dict[Question, tuple[float | None, str]]:
     """What the model gives for each question about one protocol: the typical person's value, a population's share."""
-    course = Course(protocols.get(protocol))
+    found: dict[Question, tuple[float | None, str]] = {}
+    for condition in dict.fromkeys(question.condition for question in questions):
+        found |= _ask_of(protocol, condition, tuple(q for q in questions if q.condition == condition))
+    return found
+
+
+def _ask_of(protocol: str, condition: str, questions: tuple[Question, ...]) -> dict[Question, tuple[float | None, str]]:
+    course = Course(protocols.get(protocol), condition=condition or None)
     times = sorted({q.at_h for q in questions if q.at_h is not None and q.at_h <= course.hours})
     late = max((q.at_h for q in questions if q.at_h is not None), default=0.0)
     if late > course.hours:
-        course = Course(course.protocol, until_h=late)
+        course = replace(course, until_h=late)
         times = sorted({*times, late})
     crowd: list[Result] = []
 

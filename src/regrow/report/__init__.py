@@ -11,16 +11,17 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from regrow.catalog import evidence
 from regrow.catalog.evidence import Arm, Figure, Study
 from regrow.chart import Chart
-from regrow.evidence import rivals
+from regrow.evidence import answers, rivals
 from regrow.evidence.checking import PEOPLE, Predictor, Report, Row, check_study
 from regrow.evidence.simulated import Simulated
 from regrow.exchange import files
 from regrow.refusal import Refusal
-from regrow.report import comparators, overlays, pages
+from regrow.report import claims_page, comparators, overlays, pages
 
 __all__ = ["Shelf", "gather", "write"]
 
@@ -35,6 +36,8 @@ class Shelf:
     skills: list[rivals.Skill] = field(default_factory=list)
     lift: float = 1.0
     curves: comparators.Curves | None = None
+    claims: list[dict[str, Any]] = field(default_factory=list)
+    pictures: list[Chart] = field(default_factory=list)
 
 
 def gather(
@@ -44,6 +47,7 @@ def gather(
     seed: int = 1,
     predict: Predictor | None = None,
     progress: Callable[[str], None] | None = None,
+    ask: answers.Ask = answers.ask_model,
 ) -> Shelf:
     """The studies simulated and judged, with the rivals' answers. `progress` is told the name of what comes next."""
     if predict is None:
@@ -81,13 +85,17 @@ def gather(
         [study for study in by_id.values() if study.id in counted], predict, people=min(people, 400), seed=seed
     )
     tell("treatments side by side")
+    curves = comparators.simulated(predict, min(people, 500), seed)
+    tell("the field's claims")
     return Shelf(
         by_id,
         report,
         charts,
         rivals.skills(report, bare, rivals.class_means(rows, by_id)),
         lift,
-        comparators.simulated(predict, min(people, 500), seed),
+        curves,
+        answers.answers(ask),
+        claims_page.pictures(),
     )
 
 

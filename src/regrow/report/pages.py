@@ -20,6 +20,7 @@ from regrow.page.figures import figure
 from regrow.page.sections import bullets, e, section, table
 from regrow.page.shell import document
 from regrow.report import comparators, forests
+from regrow.report.claims_page import claims_sections
 
 if TYPE_CHECKING:
     from regrow.report import Shelf
@@ -48,6 +49,14 @@ def all_pages(shelf: Shelf) -> dict[str, str]:
     if shelf.curves is not None:
         found["comparators.html"] = comparators_page(shelf.curves)
         found["comparators.svg"] = comparators.picture(shelf.curves)
+    if shelf.claims:
+        found["claims.html"] = document(
+            claims_sections(shelf.claims, shelf.pictures),
+            title=f"Claims - {TITLE}",
+            heading="The field's claims, answered",
+            eyebrow=TITLE,
+            notice=NOTICE,
+        )
     return found
 
 
@@ -182,9 +191,10 @@ def _sharpness(shelf: Shelf) -> str:
 def _beside() -> str:
     words = (
         "How ketamine compares with a tablet, ECT, the spray and placebo in onset, size and durability: <a "
-        'href="comparators.html">treatments side by side</a>.'
+        'href="comparators.html">treatments side by side</a>. What clinics say of it, claim by claim: <a '
+        'href="claims.html">the field\'s claims, answered</a>.'
     )
-    return section("beside", "Treatments side by side", f"<p>{words}</p>")
+    return section("beside", "Treatments side by side, and the field's claims", f"<p>{words}</p>")
 
 
 def _forests(rows: Iterable[Row], use: str) -> str:
