@@ -287,7 +287,7 @@ def calibrate(
 @evidence.command()
 def report(
     out: Annotated[Path, typer.Option(help="Folder for the pages, made if need be.")],
-    people: Annotated[int, typer.Option(help="Simulated people for each arm.", min=20)] = 1000,
+    people: Annotated[int, typer.Option(help="Simulated people for each arm.")] = 1000,
     seed: Annotated[int, typer.Option(help="Same seed, same pages.")] = 1,
 ) -> None:
     """Write the whole shelf as pages: every figure beside its prediction, misses first, rivals, treatments compared."""

@@ -20,10 +20,14 @@ from regrow.evidence import answers, rivals
 from regrow.evidence.checking import PEOPLE, Predictor, Report, Row, check_study
 from regrow.evidence.simulated import Simulated
 from regrow.exchange import files
+from regrow.people import uniform
 from regrow.refusal import Refusal
 from regrow.report import claims_page, comparators, overlays, pages
 
 __all__ = ["Shelf", "gather", "write"]
+
+
+FEWEST = 20
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,12 @@ def write(
     Refuses with OUT-FOLDER before anything is simulated; fails with OUT-DISK or OUT-WRITE and leaves what was there.
     """
     _check(out)
+    if people < FEWEST:
+        sentence = (
+            f"people: {people} is below {FEWEST}; give at least so many for each arm, {PEOPLE} for a report to show"
+        )
+        raise Refusal("PEOPLE-RANGE", sentence, field="people", value=people)
+    uniform(seed, [0], "seed")  # refuses a seed that no run could use
     chosen = [evidence.get(name) for name in evidence.ids()] if studies is None else list(studies)
     shelf = gather(chosen, people=people, seed=seed, progress=progress)
     texts = pages.all_pages(shelf)
