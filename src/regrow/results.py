@@ -148,7 +148,7 @@ def as_json(result: Result) -> dict[str, Any]:
             continue
         if name not in result.values:
             continue  # belongs to a condition that nobody named
-        bands = np.nanpercentile(result.values[name], [50, 5, 95], axis=0)
+        bands = _bands(result.values[name])
         points = [[_plain(t), *map(_plain, column)] for t, column in zip(result.times, bands.T, strict=True)]
         readouts[name] = {"unit": row.unit, "at": points, **_fold(row)}
     return {
@@ -170,6 +170,14 @@ def as_json(result: Result) -> dict[str, Any]:
 
 def _fold(row: Readout) -> dict[str, float]:
     return {"fold_uncertainty": row.fold} if row.fold > 1 else {}
+
+
+def _bands(values: np.ndarray) -> np.ndarray:
+    """Median, 5th and 95th percentile of (people, times), shape (3, times); who has no value does not count."""
+    if len(values) == 1:
+        return np.repeat(values, 3, axis=0)
+    percentile = np.percentile if np.isfinite(values).all() else np.nanpercentile
+    return percentile(values, [50, 5, 95], axis=0)
 
 
 def citations(result: Result) -> list[str]:
