@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from regrow.engine.run import _Task
 
 RELATIVE, ABSOLUTE = 1e-9, 1e-11
+_MOST_CALLS = 400_000  # of the rates between two events: more only where a solution runs away
 
 
 def solve_general(task: _Task) -> tuple[np.ndarray, np.ndarray]:
@@ -36,6 +37,8 @@ def _person(task: _Task) -> tuple[np.ndarray, np.ndarray]:
     program = task.model.program
     states = program.states
     values = np.empty((len(task.outputs), len(task.times)))
+    rates = [program.rates[s] for s in states]
+    wanted = [program.outputs[name] for name in task.outputs]
 
     def one(value: Any) -> float:
         return float(np.asarray(value).reshape(-1)[0])
@@ -55,8 +58,6 @@ def _person(task: _Task) -> tuple[np.ndarray, np.ndarray]:
             evaluate = plan.Evaluator(program, here | dict(zip(states, x, strict=True)) | {"time": t}, 1)
             return np.array([one(evaluate(e)) for e in wanted])
 
-        rates = [program.rates[s] for s in states]
-        wanted = [program.outputs[name] for name in task.outputs]
         edges = [*plan.breaks(epoch), epoch.end]
         for left, right in itertools.pairwise(edges):
             for event in epoch.events:
@@ -72,10 +73,20 @@ def _person(task: _Task) -> tuple[np.ndarray, np.ndarray]:
             inside = (task.times >= left) & ((task.times <= right) if closing else (task.times < right))
             ask = np.unique(np.append(task.times[inside], right))
             if right > left:
+                calls = itertools.count()
+
+                def slope(
+                    t: float, x: np.ndarray, source: np.ndarray = source, calls: Any = calls, left: float = left
+                ) -> np.ndarray:
+                    if next(calls) > _MOST_CALLS or np.abs(x).max() > 1e100:
+                        large = states[int(np.abs(x).argmax())]
+                        sentence = f"the general solver stopped {t - left:g} h after {left:g} h: {large} runs away"
+                        raise Refusal("SOLVER", f"{sentence}; check its equation", field=large)
+                    return values_of(t, x, rates) + source
+
                 with np.errstate(all="ignore"):
                     done = solve_ivp(
-                        lambda t, x, source=source, rates=rates: values_of(t, x, rates) + source,
-                        (left, right), x, method="LSODA", rtol=RELATIVE, atol=ABSOLUTE, t_eval=ask,
+                        slope, (left, right), x, method="LSODA", rtol=RELATIVE, atol=ABSOLUTE, t_eval=ask,
                     )  # fmt: skip
                 if not done.success:
                     said = " ".join(done.message.split())

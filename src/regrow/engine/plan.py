@@ -146,13 +146,9 @@ class Blocks:
                 rest[k] = np.array([evaluate(e) for e in item["rest"]])
         return Blocks(modes, rest, evaluate)
 
-    @property
-    def bad(self) -> np.ndarray:
-        """Which people have a block without real modes."""
-        out = np.zeros(self.evaluate.n, dtype=bool)
-        for modes in self.modes.values():
-            out |= modes.bad
-        return out
+    def without_modes(self) -> list[int]:
+        """Items that have no real modes for somebody here: equations that oscillate, or equal ones in a chain."""
+        return [k for k, modes in self.modes.items() if (modes.bad & np.isfinite(modes.poles).all(axis=0)).any()]
 
     def constants(self, program: Program, layout: Layout) -> np.ndarray:
         """The kernel's array `const`, shape (rows, n)."""

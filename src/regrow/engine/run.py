@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 #: largest difference from a finer grid, as a share of an output's largest value, that a run may show
 TARGET = 1e-4
 ACCURACIES = {"standard": STANDARD, "fine": FINE}
-_SHARE, _FEWEST, _MOST = 0.03, 4, 256  # of the people, how many are solved again
+_SHARE, _FEWEST, _MOST = 0.03, 4, 64  # of the people, how many are solved again
+_MOST_BY_GENERAL = 2000  # people whom the general solver, a hundred times slower, is let loose on
 _PEOPLE_AT_ONCE = 1024  # so that the arrays of a run stay in the processor's cache
 
 
@@ -128,6 +129,18 @@ def solve(
     limits = _limits(target, task.outputs)
     if model.general is not None:
         return _generally(task, model.general)
+    try:
+        return _by_kernel(task, accuracy, limits)
+    except _Oscillates as why:
+        return _generally(task, str(why))
+
+
+class _Oscillates(Exception):
+    """A linear block has no real modes, so the kernel cannot take it."""
+
+
+def _by_kernel(task: _Task, accuracy: str, limits: dict[str, float]) -> Solution:
+    """The task solved by the kernel, finer where its error is above the limits, by the general solver as a last way."""
     notices: list[str] = []
     pace = ACCURACIES[accuracy]
     values, highest, end = _run(task, pace)
@@ -143,6 +156,12 @@ def solve(
         task = replace(task, mixed=False)
         values, highest, end = _run(task, finer)
         error = _error(task, values, finer)
+        left = max(error, key=lambda name: error[name] / limits[name])
+        if error[left] > limits[left]:
+            why = f"{left} still differed by {error[left]:.1g} on the finer grid"
+            if error[left] > 10 * limits[left]:
+                return _generally(task, f"{why} (a loop too fast for it, or a jump that no step begins at)")
+            notices.append(why)
     return Solution(values, end, highest, error, tuple(notices))
 
 
@@ -158,7 +177,13 @@ def _limits(target: float | Mapping[str, float], outputs: Sequence[str]) -> dict
 
 
 def _generally(task: _Task, why: str) -> Solution:
-    """The task solved by the general stiff solver."""
+    """The task solved by the general stiff solver. Raises Refusal ACCURACY-MISSED for too many people."""
+    if task.n > _MOST_BY_GENERAL:
+        sentence = (
+            f"{why}; the general solver would take hours for {task.n} people: give at most {_MOST_BY_GENERAL}, or "
+            "write the equation linear in its own state"
+        )
+        raise Refusal("ACCURACY-MISSED", sentence, field="n", value=task.n)
     from regrow.engine.general import RELATIVE, solve_general
 
     whole = replace(task, outputs=tuple(dict.fromkeys([*task.outputs, *(name for row in task.peaks for name in row)])))
@@ -254,6 +279,9 @@ def _chunk(
                 names[change.parameter] = change.value
             x = plan.leap(x, epoch.jumps, program.states)
             blocks = plan.Blocks.of(program, plan.Evaluator(program, names, task.n), kernel.layout.needed)
+            if strange := blocks.without_modes():
+                states = " and ".join(program.items[strange[0]]["states"])
+                raise _Oscillates(f"the equations of {states} oscillate or fall together for these values")
             const = blocks.constants(program, kernel.layout)
             actions = plan.Actions(program, kernel.layout, blocks, epoch)
             state = actions.start(x)
@@ -289,7 +317,8 @@ def _error(task: _Task, values: np.ndarray, pace: Pace) -> dict[str, float]:
     asked = reference[:, :, np.searchsorted(times, task.times)]
     with np.errstate(all="ignore"):
         scale = np.nanmax(np.abs(reference), axis=(1, 2), initial=0.0)
-        apart = np.nanmax(np.abs(values[:, who] - asked), axis=(1, 2), initial=0.0)
+        off = np.where(np.isnan(values[:, who]) == np.isnan(asked), np.abs(values[:, who] - asked), np.inf)
+        apart = np.nanmax(off, axis=(1, 2), initial=0.0)
         share = np.where(scale > 0, apart / scale, apart)
     return {name: float(e) for name, e in zip(task.outputs, share, strict=True)}
 

@@ -27,6 +27,7 @@ from regrow.engine.lower import Item, Program
 
 #: operations whose slope may jump
 KINKS = frozenset({"min", "max", "abs", "select"})
+LOGIC = frozenset({"lt", "le", "eq", "and", "or", "not"})
 
 Value = Any  # a printer's handle: one value per person, or wide (one per person and node)
 Index = Any  # a printer's handle of a loop counter
@@ -182,7 +183,7 @@ class Sections:
             return known[node[1]]
         if not self._symbols_of(e) & self.moving:
             value = self._const("expr", e)
-            if node[0] in ("lt", "le", "eq", "and", "or", "not"):  # memory holds 1 for true, 0 for false
+            if node[0] in LOGIC:  # memory holds 1 for true, 0 for false
                 value = self.p.op("lt", self.p.number(0.0), value)
         elif node[0] == "div":
             value = self._divided(node[1], node[2], known)
@@ -419,7 +420,8 @@ class Sections:
         leaves: dict[int, Value] = {}
 
         def find(k: int) -> None:
-            if self._kinked(k):
+            yes_or_no = self.graph.nodes[k][0] in LOGIC and self._symbols_of(k) & self.moving
+            if self._kinked(k) or yes_or_no:
                 for below in self.graph.nodes[k][1:]:
                     find(below)
             else:

@@ -1,0 +1,96 @@
+"""Own equations are never silently wrong: what the scheme cannot take goes to the general solver, and that is said."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from engine_reference import reference
+
+from regrow import order
+from regrow.engine import Bolus, Infusion, compile_model, solve
+from regrow.refusal import Refusal
+
+PLASMA = "C' = -0.8*C; C = 0; "
+EVENTS = [Bolus(0, "C", 2.0), Infusion(5, "C", 3.0, 1.0)]
+TIMES = np.linspace(0, 12, 25)
+TAKEN = {
+    "a turnover that the drug inhibits": "R' = 2*(1 - C/(0.3 + C)) - 0.5*R; R = 4;",
+    "a loop of three": "R' = 30*(z/(1+z) - R) + C; y' = 40*(R*R - y); z' = 50*(y - z*(1+R)); R = 0; y = 0; z = 0;",
+    "a state a million times faster than the drug": "R' = 1e6*(C*C - R); R = 0;",
+    "growth": "R' = 0.4*R + C; R = 0;",
+}
+GENERAL = {
+    "saturable loss": ("R' = C - 2*R/(0.2+R); R = 0;", "R is not linear in R"),
+    "a fast loop": ("R' = 3000*(y - R) + C; y' = 3000*(R - y) - 0.1*y*C; R = 0; y = 0;", "a loop too fast"),
+    "an oscillation": ("R' = 6*y + C; y' = -6*R; R = 0; y = 0;", "R and y oscillate"),
+    "an oscillation that is fed": ("R' = 6*y + C*C - R; y' = -6*R - y; R = 0; y = 0;", "R and y oscillate"),
+    "a jump inside a step": ("R' = piecewise(5, C > 0.37, 0.1) - 0.5*R; R = 0;", "a jump"),
+}
+
+
+def apart(text: str, found: np.ndarray) -> float:
+    wanted = reference(compile_model(text), {}, EVENTS, TIMES, ("R",))[0]
+    return float(np.abs(found - wanted).max() / np.abs(wanted).max())
+
+
+@pytest.mark.parametrize("case", TAKEN)
+def test_the_kernel_takes_it_within_its_bar(case: str) -> None:
+    text = PLASMA + TAKEN[case]
+    done = solve(compile_model(text), {}, EVENTS, TIMES, ["R"])
+    assert not any("general" in notice for notice in done.notices)
+    assert apart(text, done.values[0, 0]) < 1e-4
+
+
+@pytest.mark.parametrize("case", GENERAL)
+def test_what_the_kernel_cannot_take_is_solved_by_the_general_solver_and_said(case: str) -> None:
+    text, word = PLASMA + GENERAL[case][0], GENERAL[case][1]
+    done = solve(compile_model(text), {}, EVENTS, TIMES, ["R"], peaks=[("R",)], windows=[TIMES])
+    assert any(word in notice and "general stiff solver" in notice for notice in done.notices), done.notices
+    assert apart(text, done.values[0, 0]) < 1e-6
+    assert done.peaks[0, 0, 0] == done.values[0, 0].max()
+
+
+def test_a_solution_that_runs_away_is_refused_by_the_name_of_its_state() -> None:
+    with pytest.raises(Refusal) as refused:
+        solve(compile_model(PLASMA + "R' = R*R + C; R = 0;"), {}, EVENTS, TIMES, ["R"])
+    assert refused.value.code == "SOLVER"
+    assert "R runs away" in refused.value.sentence
+
+
+def test_more_people_than_the_general_solver_can_take_are_refused() -> None:
+    with pytest.raises(Refusal) as refused:
+        solve(compile_model(PLASMA + GENERAL["saturable loss"][0]), {}, EVENTS, TIMES, ["R"], n=2001)
+    assert refused.value.code == "ACCURACY-MISSED"
+    assert "R is not linear" in refused.value.sentence
+
+
+def test_the_command_says_that_own_equations_went_to_the_general_solver(tmp_path, capsys) -> None:
+    own = tmp_path / "my.ant"
+    own.write_text("D' = 0.1*(33 - D) - 8*C_S*D/(10 + D); D = 33;")
+    order.carry_out(order.Order(protocol="single", mechanism=own, until="2 d"), json=True)
+    said = capsys.readouterr()
+    assert "D is not linear in D itself; the general stiff solver was used" in said.err
+    assert '"madrs"' in said.out
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"precision": "single"}, "PRECISION"),
+        ({"precision": "mixed", "printer": "numpy"}, "PRECISION"),
+        ({"threads": -1}, "THREADS"),
+        ({"target": {"q": 1e-3}}, "TARGET"),
+        ({"target": 0.0}, "TARGET"),
+        ({"peaks": [("R",)]}, "WINDOWS"),
+        ({"windows": [[0.0, 1.0]]}, "WINDOWS"),
+        ({"peaks": [("R",)], "windows": [[0.0, 13.0]]}, "WINDOWS"),
+        ({"peaks": [("R",)], "windows": [[]]}, "WINDOWS"),
+        ({"peaks": [("Q",)], "windows": [[0.0]]}, "OUTPUT-UNKNOWN"),
+        ({"accuracy": "coarse"}, "ACCURACY"),
+        ({"printer": "c"}, "PRINTER"),
+    ],
+)
+def test_an_option_that_a_run_cannot_use_is_refused(options: dict, code: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        solve(compile_model(PLASMA + TAKEN["growth"]), {}, EVENTS, TIMES, ["R"], **options)
+    assert refused.value.code == code
