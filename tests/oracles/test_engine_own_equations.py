@@ -87,7 +87,7 @@ def test_the_command_says_that_own_equations_went_to_the_general_solver(tmp_path
         ({"peaks": [("R",)], "windows": [[]]}, "WINDOWS"),
         ({"peaks": [("Q",)], "windows": [[0.0]]}, "OUTPUT-UNKNOWN"),
         ({"accuracy": "coarse"}, "ACCURACY"),
-        ({"printer": "c"}, "PRINTER"),
+        ({"printer": "fortran"}, "PRINTER"),
     ],
 )
 def test_an_option_that_a_run_cannot_use_is_refused(options: dict, code: str) -> None:
