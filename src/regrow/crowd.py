@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from regrow.catalog.models import Model
 
 PART = 10_000  # people in a part: some 30 MB of results
+_FRESH = 4
 _COLUMNS = ("weight_kg", "height_cm", "age_y", "female", "baseline")
 Arrays = dict[str, np.ndarray]
 
@@ -98,6 +99,7 @@ class Parts:
     def __init__(self, crowd: Crowd, folder: Path) -> None:
         self.crowd, self.folder = crowd, folder
         self._open: dict[int, Any] = {}
+        self._fresh: dict[int, Arrays] = {}  # the last few that were kept: they need not be read back
 
     def _path(self, first: int) -> Path:
         return self.folder / f"{first:08d}.npz"
@@ -114,6 +116,9 @@ class Parts:
         with temporary.open("wb") as stream:
             np.savez(stream, **arrays)  # pyright: ignore[reportArgumentType]
         os.replace(temporary, self._path(first))
+        self._fresh[first] = arrays
+        while len(self._fresh) > _FRESH:
+            self._fresh.pop(next(iter(self._fresh)))
 
     def _file(self, first: int) -> Any:
         if first not in self._open:
@@ -121,7 +126,7 @@ class Parts:
         return self._open[first]
 
     def array(self, first: int, name: str) -> np.ndarray:
-        return self._file(first)[name]
+        return self._fresh[first][name] if first in self._fresh else self._file(first)[name]
 
     def told(self, first: int) -> tuple[list[Held], dict[str, str], dict[str, float], list[str], Model]:
         return pickle.loads(self.array(first, "told").tobytes())  # noqa: S301 (our own file in a folder nobody else may enter)
@@ -130,6 +135,7 @@ class Parts:
         for file in self._open.values():
             file.close()
         self._open.clear()
+        self._fresh.clear()
 
     # -- as results ---------------------------------------------------------------------------------------------
 
@@ -148,7 +154,8 @@ class Parts:
                       for key in missing}  # fmt: skip
 
         def whole(name: str) -> np.ndarray:
-            return np.concatenate([self.array(first, name) for first in firsts])
+            found = [self.array(first, name) for first in firsts]
+            return found[0] if len(found) == 1 else np.concatenate(found)
 
         def by_session(name: str) -> np.ndarray:
             parts = []
@@ -194,6 +201,9 @@ class _Lazy(Mapping[str, np.ndarray]):
         if name not in self._names:
             raise KeyError(name)
         return self._read(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names  # without reading it
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
