@@ -32,7 +32,8 @@ PEOPLE, FEWEST = 128, 8
 STEP = 0.02  # of a finite difference, on the scale a parameter is fitted on; predictions are smooth in it
 ROUNDS = 20
 # Share of the spread between studies that belongs to the study, to the arm, and to the figure alone (assumed).
-OF_STUDY, OF_ARM, OF_FIGURE = 0.3, 0.4, 0.3
+OF_STUDY, OF_ARM, OF_FIGURE = 0.2, 0.2, 0.6
+SOFT = 0.5  # standard errors from which a misfit counts less than by its square, so that odd trials pull little
 # Standard error of a figure printed without one, by kind (assumed: that of a study of about 20 people an arm).
 UNSTATED = {"points": 2.5, "share": 11.0, "difference": 2.5, "share_difference": 12.0}
 UNSTATED_OTHERWISE = 0.3
@@ -70,7 +71,8 @@ def knobs(drug: bool = True) -> tuple[Knob, ...]:
         if parameter.prior is not None:
             found.append(Knob(name, "value", parameter.prior, parameter.value))
         if parameter.spread_prior is not None and parameter.spread is not None:
-            found.append(Knob(name, "spread", parameter.spread_prior, parameter.spread.omega))
+            spread = parameter.spread
+            found.append(Knob(name, "spread", parameter.spread_prior, spread.sd or spread.omega))
     return tuple(found)
 
 
@@ -154,16 +156,26 @@ class Problem:
 
     def scaled(self, people: Population, sets: np.ndarray) -> dict[str, np.ndarray]:
         """What multiplies the shipped parameters of these people under each set (m, knobs), by name."""
-        found: dict[str, np.ndarray] = {}
+        tried: dict[str, dict[str, np.ndarray]] = {}
         for column, knob in enumerate(self.knobs):
-            tried = np.array([knob.from_scale(x) for x in sets[:, column]])[:, None]
-            if knob.of == "value":
-                factor = tried / knob.shipped
-            else:
-                factor = np.exp((tried - knob.shipped) * normal(people.seed, people.index, f"parameter:{knob.name}"))
-            found[knob.name] = found.get(knob.name, 1.0) * factor
+            values = np.array([knob.from_scale(x) for x in sets[:, column]])[:, None]
+            tried.setdefault(knob.name, {})[knob.of] = values
+        found = {name: self._factor(people, name, **new) for name, new in tried.items()}
         found["leave"] = found["leave"][:, 0]
         return found if self.drug else found | {"theta_W": np.zeros((len(sets), 1))}
+
+    def _factor(
+        self, people: Population, name: str, value: np.ndarray | None = None, spread: np.ndarray | None = None
+    ) -> np.ndarray:
+        """What turns the shipped values of these people into those of another value and spread."""
+        row = mechanism.parameters()[name]
+        value = np.array([[row.value]]) if value is None else value
+        if row.spread is None:
+            return value / row.value
+        z = normal(people.seed, people.index, f"parameter:{name}")
+        if row.spread.sd:
+            return (value + (row.spread.sd if spread is None else spread) * z) / (row.value + row.spread.sd * z)
+        return value / row.value * np.exp(((row.spread.omega if spread is None else spread) - row.spread.omega) * z)
 
     def predicted(self, sets: np.ndarray) -> np.ndarray:
         """The figures under each set (m, figures); what was asked before is not computed again."""
@@ -279,6 +291,7 @@ def calibrate(
         slopes,  # type: ignore[arg-type]  # scipy's stub knows only the names of its own schemes
         bounds=(problem.low, problem.high),
         loss="soft_l1",
+        f_scale=SOFT,
         x_scale=problem.sd,
         ftol=2e-4,
         xtol=1e-4,
@@ -287,7 +300,8 @@ def calibrate(
     x = np.asarray(found.x)
     slope = problem.slopes(x)
     apart, left_out = _leaving_out(problem, x, slope)
-    covariance = np.linalg.inv(slope.T @ slope)
+    weight = (1 + (problem.residuals(x) / SOFT) ** 2) ** -0.5
+    covariance = np.linalg.inv(slope.T @ (slope * weight[:, None]))
     fitted = tuple(_fitted(problem, k, x[k], math.sqrt(covariance[k, k])) for k in range(len(x)))
     return Calibration(fitted, problem, x, float(found.cost), taken[0], apart, left_out)
 
@@ -318,7 +332,7 @@ def _leaving_out(problem: Problem, x: np.ndarray, slope: np.ndarray) -> tuple[di
     for study in dict.fromkeys(ids):
         mine = np.array([name == study for name in ids])
         kept = np.concatenate([~mine, np.ones(len(x), bool)])
-        weight = (1 + residual[kept] ** 2) ** -0.25  # soft_l1, as in the fit
+        weight = (1 + (residual[kept] / SOFT) ** 2) ** -0.25  # soft_l1, as in the fit
         rows = slope[kept] * weight[:, None]
         step, *_ = np.linalg.lstsq(rows, -residual[kept] * weight, rcond=None)
         moved = np.clip(x + step, problem.low, problem.high) - x

@@ -34,7 +34,8 @@ def parameters_text(text: str, calibration: Calibration) -> str:
             lines["ci95"] = f"[{_number(one.ci95[0])}, {_number(one.ci95[1])}]"
             lines["identified"] = f'"{one.identified}"'
         if "spread" in found:
-            lines["spread"] = f"{{ omega = {_number(found['spread'].value)} }}"
+            kind = re.search(rf"(?m)^\[{re.escape(name)}\]\n(?:.+\n)*?spread = {{ (\w+) =", text)
+            lines["spread"] = f"{{ {kind[1] if kind else 'omega'} = {_number(found['spread'].value)} }}"
         text = _with_lines(text, name, lines)
     return text
 
