@@ -37,7 +37,7 @@ SOFT = 0.5  # standard errors from which a misfit counts less than by its square
 # Standard error of a figure printed without one, by kind (assumed: that of a study of about 20 people an arm).
 UNSTATED = {"points": 2.5, "share": 11.0, "difference": 2.5, "share_difference": 12.0}
 UNSTATED_OTHERWISE = 0.3
-AS_STUDIES = 4.0  # what `between.toml` states counts as so many studies
+AS_STUDIES = 4.0  # what `between.toml` assumes counts as so many studies
 # What belongs to the drug alone: left out where the fit does without one.
 OF_DRUG = ("theta_W", "k_severe", "k_P", "k_F", "F_max", "tau_n", "phi", "tau_S")
 
@@ -119,13 +119,22 @@ class Target:
             gap = (np.log(np.maximum(predicted, 1e-4)) if self.log else predicted) - self.seen
         return np.where(np.isfinite(gap), gap, 3 * math.hypot(self.error, self.between))
 
+    def as_spread(self, gap: float, span: float) -> tuple[float, float]:
+        """A misfit of the fit and the figure's own error on the scale of `between.toml`: shares as logits."""
+        if self.place.kind != "share":
+            return gap / span, self.error / span
+        # Half a person of fifty keeps a share of none or all finite.
+        seen, expected = (min(max(p, 1.0), 99.0) / 100 for p in (self.seen, self.seen + gap))
+        slope = 100 * max(expected * (1 - expected), seen * (1 - seen))
+        return math.log(expected / (1 - expected) * (1 - seen) / seen), self.error / slope
 
-POINTS_OF_SHARE = {"share": 100.0 / 4, "share_difference": 100.0}
+
+LOGIT = 25.0  # percentage points of a logit about one half: the spread of a share in the fit
 
 
 def spread_between(kind: str, between: Mapping[str, float]) -> float:
-    """The spread between studies on the scale of the fit: that of a share is stated as a logit, about one half."""
-    return between[kind] * POINTS_OF_SHARE["share"] if kind == "share" else between[kind]
+    """The spread between studies on the scale of the fit: that of a share is stated as a logit."""
+    return between[kind] * LOGIT if kind == "share" else between[kind]
 
 
 class Problem:
@@ -143,7 +152,7 @@ class Problem:
         self.drug = drug
         self.people = people
         self.arms = Arms(studies, people, seed)
-        known = verdict.between() if between is None else between
+        known = verdict.between_assumed() if between is None else between
         self.between = {kind: spread_between(kind, known) for kind in known}
         self.targets = [Target.of(place, self.between) for place in self.arms.places]
         self.low, self.high = (
@@ -263,7 +272,7 @@ def calibrate(
     """The parameters that the figures of `studies` and the priors make most probable.
 
     It starts from the priors, or from `start`. `drug=False` fits the same figures with the drug switched off: the dull
-    rival. `between` replaces the spread between studies that `between.toml` states. Refuses with PEOPLE-RANGE and
+    rival. `between` replaces the spread between studies that `between.toml` assumes. Refuses with PEOPLE-RANGE and
     SEED-BAD.
     """
     from scipy.optimize import least_squares
@@ -343,13 +352,13 @@ def _leaving_out(problem: Problem, x: np.ndarray, slope: np.ndarray) -> tuple[di
         )
         for gap, target in zip(without, targets, strict=True):
             kind = target.place.kind
-            span = target.between / problem.between[kind]
-            gaps.setdefault(kind, {}).setdefault(study, []).append((gap**2 - target.error**2) / span**2)
+            gap, error = target.as_spread(gap, target.between / problem.between[kind])
+            gaps.setdefault(kind, {}).setdefault(study, []).append(gap**2 - error**2)
     apart = {}
     for kind, by_study in gaps.items():
         # Few studies tell a spread badly: what was assumed counts as so many studies more.
         known = [float(np.mean(values)) for values in by_study.values()]
-        square = (sum(known) + AS_STUDIES * problem.between[kind] ** 2) / (len(known) + AS_STUDIES)
-        spread = math.sqrt(max(square, 0.0))
-        apart[kind] = spread / POINTS_OF_SHARE["share"] if kind == "share" else spread
+        stated = verdict.between_assumed()[kind]
+        square = (sum(known) + AS_STUDIES * stated**2) / (len(known) + AS_STUDIES)
+        apart[kind] = math.sqrt(max(square, 0.0))
     return apart, misfit

@@ -58,8 +58,16 @@ class Judgement:
 @lru_cache(maxsize=1)
 def between() -> dict[str, float]:
     """The spread between studies of each family (`between.toml`), one standard deviation."""
-    rows = tomllib.loads((Path(__file__).parent / "between.toml").read_text(encoding="utf-8"))
-    return {name: float(row["value"]) for name, row in rows.items()}
+    return {name: float(row["value"]) for name, row in _between().items()}
+
+
+def between_assumed() -> dict[str, float]:
+    """The spread between studies as it was assumed before any fit, of the families that the calibration estimates."""
+    return {name: float(row["assumed"]) for name, row in _between().items() if "assumed" in row}
+
+
+def _between() -> dict[str, dict]:
+    return tomllib.loads((Path(__file__).parent / "between.toml").read_text(encoding="utf-8"))
 
 
 def wilson(percent: float, n: int) -> tuple[float, float]:
