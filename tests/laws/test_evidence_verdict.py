@@ -124,7 +124,7 @@ def test_a_small_study_has_a_wider_predicted_interval_than_a_large_one():
         assert interval is not None
         widths.append(interval[1] - interval[0])
     assert widths == sorted(widths, reverse=True)
-    assert widths[-1] == pytest.approx(2 * 1.96 * verdict.between()["points"], rel=0.05)
+    assert widths[-1] == pytest.approx(2 * 2.093 * verdict.between()["points"], rel=0.05)
 
 
 def test_the_difference_of_two_arms_spreads_less_than_either_arm():

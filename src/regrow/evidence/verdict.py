@@ -20,6 +20,7 @@ from regrow.catalog.evidence import Contrast, Figure
 
 DRAWS = 4000  # studies drawn for an interval; its ends then move by about 1 % of its width between seeds
 Z95 = 1.959963984540054
+FREEDOM = 19  # studies of use calibration, which tell the spread between studies: it is drawn as Student's t
 
 Family = Literal["points", "share", "pressure", "level", "time", "standardised", "ratio"]
 
@@ -121,7 +122,7 @@ def central(sample: Sample) -> float:
 def draws(sample: Sample, n: int, rng: np.random.Generator, spread: bool = True) -> np.ndarray:
     """The statistic as DRAWS studies of n people each would see it; `spread` adds that between studies."""
     values = np.asarray(sample.values, float)
-    shift = rng.standard_normal(DRAWS) if spread else np.zeros(DRAWS)
+    shift = rng.standard_t(FREEDOM, DRAWS) if spread else np.zeros(DRAWS)
     if sample.statistic == "share":
         # Half a person keeps a share of 0 or 1 of the simulated from being certain.
         p = (min(values.sum(), len(values)) + 0.5) / (len(values) + 1)
@@ -156,7 +157,7 @@ def predicted_contrast(
     """
     rng = np.random.default_rng(seed)
     draws_one, draws_two = draws(first, n[0], rng, spread=False), draws(second, n[1], rng, spread=False)
-    shift = rng.standard_normal(DRAWS)
+    shift = rng.standard_t(FREEDOM, DRAWS)
     if unit and unit.endswith("ratio"):
         kind = unit.split()[0]
         clipped = (np.clip(d, 50 / size, 100 - 50 / size) for d, size in zip((draws_one, draws_two), n, strict=True))
