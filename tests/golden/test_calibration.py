@@ -58,14 +58,15 @@ def test_the_shipped_parameters_are_where_the_program_stops(shelf: Problem):
 
 def test_a_planted_wrong_start_comes_back():
     """Belief doubled and the drug halved at the start: the same few studies bring the fit back to the same numbers."""
-    good = calibrate.calibrate(studies(*FEW), people=24, rounds=12)
+    good = calibrate.calibrate(studies(*FEW), people=24)
     wrong = good.x.copy()
     names = [knob.title for knob in good.problem.knobs]
     wrong[names.index("theta_W")] -= np.log(2)
     wrong[names.index("X0")] += np.log(2)
-    back = calibrate.calibrate(studies(*FEW), people=24, rounds=12, start=wrong)
-    error = np.array([f.sd for f in good.fitted])
-    assert np.max(np.abs(back.x - good.x) / error) < 1.0
+    back = calibrate.calibrate(studies(*FEW), people=24, start=wrong)
+    for name in ("theta_W", "X0"):
+        place = names.index(name)
+        assert abs(back.x[place] - good.x[place]) < 0.3 * good.fitted[place].sd, name
     assert back.cost == pytest.approx(good.cost, abs=0.1)
 
 

@@ -16,14 +16,14 @@ def given(mg_kg: float) -> Run:
 
 @pytest.mark.parametrize(
     ("hour", "least", "most"),
-    [(2 / 3, -3.0, -0.5), (7 / 6, -7.0, -2.5), (11 / 3, -10.5, -5.0), (24, -11.0, -6.0), (168, -7.5, -2.5)],
+    [(2 / 3, -3.0, -0.5), (7 / 6, -8.0, -2.5), (11 / 3, -13.0, -5.0), (24, -13.5, -6.0), (168, -9.0, -2.5)],
     ids=["40 min", "70 min", "220 min", "24 h", "7 d"],
 )
 def test_one_infusion_moves_the_score_as_the_trials_report(hour: float, least: float, most: float) -> None:
     """What the calibration ships: seen by 40 min, nearly whole by 220 min, largest near a day, partly there at a week.
 
-    The standard person without belief has no placebo arm to share the gain with, so these lie above the contrasts of
-    trials (-3.9 to -8.0 at 24 h, docs/decisions/0072).
+    The standard person is one who can gain, without a placebo arm to share the gain with, so these lie above the
+    contrasts of trials (-3.9 to -8.0 at 24 h, docs/decisions/0072).
     """
     assert least < given(0.5).change(hour) < most
 

@@ -19,9 +19,10 @@ def change(result: Result, hour: float) -> float:
     return float(result.at("madrs", hour)[0] - result.people.baseline[0])
 
 
-@pytest.mark.parametrize(("hour", "points"), [(220 / 60, -8.0), (24, -8.5), (168, -4.8)])
+@pytest.mark.parametrize(("hour", "points"), [(220 / 60, -10.0), (24, -11.0), (168, -6.5)])
 def test_the_standard_person_without_expectancy_improves_as_calibrated(hour: float, points: float):
-    """The notes' -5.4, -7.8, -4.4 gave way to what the calibration ships (docs/decisions/0072)."""
+    """The notes' -5.4, -7.8, -4.4 gave way to what the calibration ships: the standard person is one who can gain, and a
+    third of a trial's people are not (docs/decisions/0072)."""
     assert change(course(protocol="single", belief="none"), hour) == pytest.approx(points, abs=2.5)
 
 
@@ -45,7 +46,7 @@ def test_without_ampa_receptors_nothing_follows():
 
 def test_memantine_does_not_work_and_a_believed_placebo_does():
     assert abs(change(course(protocol="single", belief="none", drug="memantine"), 24)) < 0.5
-    assert -11 < change(course(protocol="single", drug="placebo", belief="active-placebo"), 24) < -6
+    assert -14 < change(course(protocol="single", drug="placebo", belief="active-placebo"), 24) < -6
 
 
 def test_the_same_person_stands_in_a_small_and_a_larger_population():
