@@ -21,8 +21,8 @@ def change(result: Result, hour: float) -> float:
 
 @pytest.mark.parametrize(("hour", "points"), [(220 / 60, -10.0), (24, -11.0), (168, -6.5)])
 def test_the_standard_person_without_expectancy_improves_as_calibrated(hour: float, points: float):
-    """The notes' -5.4, -7.8, -4.4 gave way to what the calibration ships: the standard person is one who can gain, and a
-    third of a trial's people are not (docs/decisions/0072)."""
+    """The notes' -5.4, -7.8, -4.4 gave way to what the calibration ships: the standard person is one who can gain,
+    and a third of a trial's people are not (docs/decisions/0072)."""
     assert change(course(protocol="single", belief="none"), hour) == pytest.approx(points, abs=2.5)
 
 
