@@ -14,7 +14,7 @@ from regrow.evidence import calibrate, check, measure, predict, verdict, written
 from regrow.evidence.calibrate import Calibration, Problem
 from regrow.evidence.verdict import Estimate
 
-FEW = ("correia-melo2020", "ionescu2021", "murrough2013-ajp")
+FEW = ("ionescu2021", "murrough2013-ajp")
 
 
 def studies(*names: str):
@@ -57,17 +57,21 @@ def test_the_shipped_parameters_are_where_the_program_stops(shelf: Problem):
 
 
 def test_a_planted_wrong_start_comes_back():
-    """Belief doubled and the drug halved at the start: the same few studies bring the fit back to the same numbers."""
-    good = calibrate.calibrate(studies(*FEW), people=24)
+    """Belief halved and the drug doubled at the start: the fit comes back to the same predictions and misfit.
+
+    The numbers themselves may trade against each other where two studies do not tell them apart (X0 against u).
+    """
+    good = calibrate.calibrate(studies(*FEW), people=96, tolerance=1e-5)
     wrong = good.x.copy()
     names = [knob.title for knob in good.problem.knobs]
-    wrong[names.index("theta_W")] -= np.log(2)
-    wrong[names.index("X0")] += np.log(2)
-    back = calibrate.calibrate(studies(*FEW), people=24, start=wrong)
-    for name in ("theta_W", "X0"):
-        place = names.index(name)
-        assert abs(back.x[place] - good.x[place]) < 0.3 * good.fitted[place].sd, name
-    assert back.cost == pytest.approx(good.cost, abs=0.1)
+    wrong[names.index("theta_W")] += np.log(2)
+    wrong[names.index("X0")] -= np.log(2)
+    back = calibrate.calibrate(studies(*FEW), people=96, start=wrong, tolerance=1e-5)
+    assert back.cost == pytest.approx(good.cost, abs=0.2)
+    errors = np.array([np.hypot(t.error, t.between) for t in good.problem.targets])
+    found, planted, again = (good.problem.off(x[None])[0] / errors for x in (good.x, wrong, back.x))
+    assert np.mean(np.abs(again - found)) < 0.2
+    assert np.mean(np.abs(again - found)) < 0.4 * np.mean(np.abs(planted - found))
 
 
 def test_the_same_call_gives_the_same_numbers():
@@ -84,9 +88,12 @@ def test_wrong_parameters_turn_the_verdicts(shelf: Problem, what: str, wrong: di
     planted = shelf.arms.predicted(
         lambda people: {name: np.array([[factor]]) for name, factor in wrong.items()} | {"leave": np.ones(1)}
     )[0]
-    misfit = [float(np.sum((shelf.whitener @ gap) ** 2)) for gap in (gaps(shelf, right), gaps(shelf, planted))]
+    errors = np.array([np.hypot(t.error, t.between) for t in shelf.targets])
+    misfit = [float(np.sum((gaps(shelf, values) / errors) ** 2)) for values in (right, planted)]
     assert within(shelf, right) >= 0.7 * len(right)
-    assert misfit[1] > misfit[0] + 4, what
+    assert misfit[1] > misfit[0] + 8, what
+    if what != "expectancy doubled":  # that one moves some arms of small trials nearer, and the others away
+        assert within(shelf, planted) < within(shelf, right) - 10, what
 
 
 def test_a_clearance_five_times_too_high_turns_the_verdicts_on_plasma():

@@ -266,14 +266,15 @@ def calibrate(
     drug: bool = True,
     start: np.ndarray | None = None,
     rounds: int = ROUNDS,
+    tolerance: float = 2e-4,
     between: Mapping[str, float] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Calibration:
     """The parameters that the figures of `studies` and the priors make most probable.
 
-    It starts from the priors, or from `start`. `drug=False` fits the same figures with the drug switched off: the dull
-    rival. `between` replaces the spread between studies that `between.toml` assumes. Refuses with PEOPLE-RANGE and
-    SEED-BAD.
+    It starts from the priors, or from `start`, and stops when a round gains less than `tolerance` of the misfit.
+    `drug=False` fits the same figures with the drug switched off: the dull rival. `between` replaces the spread between
+    studies that `between.toml` assumes. Refuses with PEOPLE-RANGE and SEED-BAD.
     """
     from scipy.optimize import least_squares
 
@@ -302,8 +303,8 @@ def calibrate(
         loss="soft_l1",
         f_scale=SOFT,
         x_scale=problem.sd,
-        ftol=2e-4,
-        xtol=1e-4,
+        ftol=tolerance,
+        xtol=tolerance / 2,
         max_nfev=rounds,
     )
     x = np.asarray(found.x)
