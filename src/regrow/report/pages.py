@@ -258,7 +258,7 @@ def study_page(study: Study, shelf: Shelf) -> str:
         section(
             "time",
             "Over time",
-            "<p>Inner band: 95 % of studies of this size, with the spread between studies. Outer band: 9 in 10 "
+            "<p>Darker band: 95 % of studies of this size, with the spread between studies. Lighter band: 9 in 10 "
             "simulated people. Dots: what was observed, with the study's own 95 % interval.</p>",
             f'<div class="pairs">{charts}</div>',
         )
