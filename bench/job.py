@@ -28,6 +28,24 @@ FEW = ("D", "density", "C_S", "C_R")
 
 
 @dataclass(frozen=True)
+class Mode:
+    """How our engine is asked: as `simulate` asks it for its read-outs, or as for large populations."""
+
+    outputs: str
+    accuracy: str
+    precision: str
+    name: str
+
+
+MODES = (
+    Mode("few", "standard", "double", "people per second and core"),
+    Mode("few", "standard", "mixed", "the same, as for large populations"),
+    Mode("all", "fine", "double", "people per second and core"),
+)
+FULL = MODES[2]
+
+
+@dataclass(frozen=True)
 class Work:
     """A course and its people as the engine takes them; `times` in h."""
 
@@ -37,8 +55,11 @@ class Work:
     times: np.ndarray
     n: int
 
-    def solve(self, outputs: tuple[str, ...], accuracy: str = "standard") -> engine.Solution:
-        return engine.solve(self.model, self.parameters, self.events, self.times, outputs, n=self.n, accuracy=accuracy)
+    def solve(self, outputs: tuple[str, ...], mode: Mode) -> engine.Solution:
+        return engine.solve(
+            self.model, self.parameters, self.events, self.times, outputs, n=self.n, accuracy=mode.accuracy,
+            precision=mode.precision,
+        )  # fmt: skip
 
     def some(self, n: int) -> Work:
         """The first `n` of the people."""

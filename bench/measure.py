@@ -62,34 +62,35 @@ def row(name: str, metric: str, outputs: str, ours: float, peer: str | None = No
 def measured(size: Size, folder: Path, missing: dict[str, str]) -> list[dict[str, Any]]:
     """Every row, speeds first."""
     there = [peer for peer in peers.PEERS if peer not in missing]
+    if "numbalsoda" not in there:
+        peers.say("no numbalsoda, so our own fine grid is the reference of the errors")
     people = max(size.compiled, size.scipy)
     crowd = job.work(size.ours)
     job.write(folder, crowd, people)
     names = {"few": job.FEW, "all": job.every_output(crowd.model)}
-    speed = {which: _ours(crowd, outputs, size.turns) for which, outputs in names.items()}
+    speed = {mode: _ours(crowd, names[mode.outputs], mode, size.turns) for mode in job.MODES}
     found = {peer: _peer(peer, folder, size) for peer in there}
-    for which, outputs in names.items():  # a second turn after the peers: the best counts
-        speed[which] = max(speed[which], _ours(crowd, outputs, size.turns))
-    own = {which: crowd.some(people).solve(outputs).values for which, outputs in names.items()}
+    for mode in job.MODES:  # a second turn after the peers: the best counts
+        speed[mode] = max(speed[mode], _ours(crowd, names[mode.outputs], mode, size.turns))
     rows = []
-    for which, outputs in names.items():
-        reference = _reference(which, folder, crowd.some(people), outputs, "numbalsoda" in there)
-        error = _error(which, np.moveaxis(own[which], 0, 1), reference)
+    for mode in job.MODES:
+        outputs, few = names[mode.outputs], crowd.some(people)
+        own = np.moveaxis(few.solve(outputs, mode).values, 0, 1)
+        reference = _reference(mode.outputs, folder, few, outputs, "numbalsoda" in there)
         place = [outputs.index(name) for name in ("D", "density")]
-        first = np.moveaxis(own[which], 0, 1)[: len(reference), place]
-        worst = float(np.abs(first / reference[:, place] - 1).max())
-        for peer in there:
-            rows.append(_speed_row(which, peer, found[peer], speed[which], error, reference, size, worst))
+        worst = float(np.abs(own[: len(reference), place] / reference[:, place] - 1).max())
+        error = _error(mode.outputs, own, reference)
+        rows += [_speed_row(mode, peer, found[peer], speed[mode], error, reference, size, worst) for peer in there]
     return rows + _memory(found) + _starts(folder, size, found) + _scaling(size)
 
 
-def _ours(crowd: job.Work, outputs: tuple[str, ...], turns: int) -> float:
+def _ours(crowd: job.Work, outputs: tuple[str, ...], mode: job.Mode, turns: int) -> float:
     """People per second of processor time, the error control of a run included."""
-    crowd.solve(outputs)
+    crowd.solve(outputs, mode)
     best = np.inf
     for _ in range(turns):
         started = time.process_time()
-        crowd.solve(outputs)
+        crowd.solve(outputs, mode)
         best = min(best, time.process_time() - started)
     return crowd.n / best
 
@@ -108,8 +109,7 @@ def _reference(which: str, folder: Path, few: job.Work, outputs: tuple[str, ...]
     """Outputs (people, outputs, times) to compare with: LSODA at 1e-10, or our own fine grid where there is none."""
     if lsoda:
         return np.load(folder / f"numbalsoda-{which}-{REFERENCE:g}.npy")
-    peers.say("no numbalsoda, so our own fine grid is the reference of the errors")
-    return np.moveaxis(few.solve(outputs, "fine").values, 0, 1)
+    return np.moveaxis(few.solve(outputs, job.FULL).values, 0, 1)
 
 
 def _error(which: str, found: np.ndarray, reference: np.ndarray) -> float:
@@ -125,16 +125,16 @@ def _error(which: str, found: np.ndarray, reference: np.ndarray) -> float:
     return float((np.abs(found - reference).max(axis=(0, 2))[moves] / scale[moves]).max())
 
 
-def _speed_row(which: str, peer: str, found: dict[str, Any], ours: float, error: float, reference: np.ndarray,
+def _speed_row(mode: job.Mode, peer: str, found: dict[str, Any], ours: float, error: float, reference: np.ndarray,
                size: Size, worst: float) -> dict[str, Any]:  # fmt: skip
-    tried = [r for r in found["rows"] if r["outputs"] == which and r["tolerance"] != REFERENCE]
+    tried = [r for r in found["rows"] if r["outputs"] == mode.outputs and r["tolerance"] != REFERENCE]
     for entry in tried:
-        entry["error"] = _error(which, np.load(entry["file"]), reference)
+        entry["error"] = _error(mode.outputs, np.load(entry["file"]), reference)
     good = [r for r in tried if r["error"] <= max(TARGET, error)]
     chosen = min(good, key=lambda r: r["seconds"]) if good else min(tried, key=lambda r: r["error"])
     value = found["people"] / chosen["seconds"]
     return row(
-        f"{peer}: people per second and core", "people_per_s", SHOWN[which], ours, peer, value, ours / value,
+        f"{peer}: {mode.name}", "people_per_s", SHOWN[mode.outputs], ours, peer, value, ours / value,
         max(error, chosen["error"]), our_error=error, peer_error=chosen["error"], tolerance=chosen["tolerance"],
         matched=bool(good) and error <= TARGET, people=size.ours, peer_people=found["people"], at_worst_time=worst,
     )  # fmt: skip
@@ -193,11 +193,11 @@ def _scaling(size: Size) -> list[dict[str, Any]]:
     for what, works in cases.items():
         seconds = []
         for _, work in works:
-            work.solve(job.FEW)
+            work.solve(job.FEW, job.MODES[0])
             times = []
             for _ in range(size.turns):
                 started = time.process_time()
-                work.solve(job.FEW)
+                work.solve(job.FEW, job.MODES[0])
                 times.append(time.process_time() - started)
             seconds.append(min(times))
         at = [float(k) for k, _ in works]
@@ -225,15 +225,15 @@ def main() -> None:
     arguments = sys.argv[1:]
     if arguments[:1] == ["--solve"]:  # a process of its own, for its memory
         work = job.work(int(arguments[1]))
-        work.solve(job.every_output(work.model))
+        work.solve(job.every_output(work.model), job.FULL)
         print(peak_mb())
         return
     if unknown := [a for a in arguments if a not in ("--quick", "--json")]:
         print(f"regrow: USAGE: bench/run does not know {unknown[0]}; give --quick, --json or nothing", file=sys.stderr)
         sys.exit(2)
+    missing = peers.set_up()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    missing = peers.set_up()
     with tempfile.TemporaryDirectory() as folder:
         rows = measured(QUICK if "--quick" in arguments else WHOLE, Path(folder), missing)
     print(json.dumps({"rows": rows, "missing": missing}) if "--json" in arguments else _shown(rows, missing))
