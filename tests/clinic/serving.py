@@ -94,7 +94,7 @@ class Clinic:
 
     def start(self) -> None:
         self.pid = int(self.say("start"))
-        for _ in range(400):
+        for _ in range(4000):
             try:
                 urllib.request.urlopen(self.base + "/health", timeout=5).close()
                 return
@@ -121,7 +121,7 @@ class Clinic:
         self.kill()
         assert self.nursery.stdin is not None
         self.nursery.stdin.close()
-        self.nursery.wait(timeout=10)
+        self.nursery.wait(timeout=120)
         assert self.nursery.stdout is not None
         self.nursery.stdout.close()
 

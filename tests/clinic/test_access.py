@@ -83,6 +83,7 @@ OWN = {
     "accounts/logout/",
     "accounts/reauthenticate/",
     "accounts/password/change/",
+    "accounts/password/set/",
     "accounts/2fa/",
     "accounts/2fa/reauthenticate/",
     "accounts/2fa/totp/activate/",
@@ -99,7 +100,6 @@ CLOSED = {
     "accounts/confirm-email/",
     "accounts/^confirm-email/(?P<key>[-:\\w]+)/$",
     "accounts/login/code/confirm/",
-    "accounts/password/set/",
     "accounts/password/reset/",
     "accounts/password/reset/done/",
     "accounts/password/reset/key/done/",
@@ -155,6 +155,7 @@ def test_every_address_has_its_row_in_one_of_the_tables():
     assert sorted(shape(each) for each in routes()) == sorted([*tabled, *others])
 
 
+@pytest.mark.both_databases
 def test_each_role_reaches_what_the_table_says_and_nothing_else(cast, world):
     wrong = []
     for address, (look, write) in TABLE.items():
@@ -234,6 +235,7 @@ def test_a_stranger_of_another_site_finds_nothing_by_a_guessed_or_stolen_name(ca
             assert cast["stranger"].post(path, {"lot": world["lot"]}).status_code == 404, address
 
 
+@pytest.mark.both_databases
 def test_a_name_of_one_record_opens_no_other(cast, world):
     """Guessed and borrowed numbers: what belongs to another person, or to another site, is not there."""
     from regrow.clinic.models import Chair
@@ -261,6 +263,7 @@ def test_a_name_of_one_record_opens_no_other(cast, world):
     assert boss.post("/chairs", {"site": cast.other_site.pk, "name": "Mine"}).status_code == 404
 
 
+@pytest.mark.both_databases
 def test_an_administrator_reads_the_log_of_their_own_sites_only(cast, world):
     from conftest import _person
 
@@ -370,6 +373,7 @@ def test_junk_in_every_field_of_every_form_is_refused_and_never_a_fault(cast, wo
                 assert cast[name].get(path, junk(fields, turn)).status_code < 500, (path, turn)
 
 
+@pytest.mark.both_databases
 def test_junk_in_every_field_of_every_entry_is_refused_by_code_and_field(cast, running):
     from regrow.clinic.actions.payloads import _FIELDS, RANGES
 
@@ -457,6 +461,43 @@ def test_a_second_factor_is_asked_where_the_clinic_requires_it(cast, settings):
     assert cast["nurse"].post("/duty", {}).status_code == 302
 
 
+def test_a_new_colleague_comes_in_by_a_link_sets_a_password_and_a_second_factor_and_signs_in_with_both(cast, settings):
+    from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+
+    settings.CLINIC = replace(settings.CLINIC, require_mfa=True)
+    token = staff_actions.new_link(cast.staff["nurse"].user, cast.now())
+    client = Client()
+    assert client.get(f"/enter/{token}").status_code == 302
+    assert client.get("/board").headers["Location"] == "/accounts/2fa/totp/activate/"
+    word = "right horse battery"
+    answer = client.post("/accounts/password/set/", {"password1": word, "password2": word})
+    assert answer.status_code == 302, answer.content
+    client.post("/accounts/login/", {"login": "nurse", "password": word})
+    page = client.get("/accounts/2fa/totp/activate/", follow=True)
+    if "totp_svg" not in page.context:  # the password is asked once more
+        page = client.post(
+            page.request["PATH_INFO"] + "?" + page.request["QUERY_STRING"], {"password": word}, follow=True
+        )
+    secret = page.context["form"].secret
+
+    def code() -> str:
+        return format_hotp_value(hotp_value(secret, int(cast.now().timestamp()) // 30))
+
+    answer = client.post("/accounts/2fa/totp/activate/", {"code": code()})
+    assert answer.status_code == 302, answer.content
+    assert client.get("/board").status_code == 200
+    cast.wait(2)
+    again = Client()
+    answer = again.post("/accounts/login/", {"login": "nurse", "password": word})
+    assert answer.headers["Location"].startswith("/accounts/2fa/authenticate/")
+    assert again.get("/board").status_code == 302
+    assert again.post("/accounts/2fa/authenticate/", {"code": "000000"}).status_code == 200
+    before = again.session.session_key
+    assert again.post("/accounts/2fa/authenticate/", {"code": code()}).status_code == 302
+    assert again.session.session_key != before
+    assert again.get("/board").status_code == 200
+
+
 def test_nobody_can_sign_up(cast):
     sent = {"username": "me", "password1": "long enough 1", "password2": "long enough 1"}
     assert cast["nobody"].post("/accounts/signup/", sent).status_code == 404
@@ -494,6 +535,7 @@ def test_an_expired_licence_signs_nothing(cast):
     assert "R-ST-01" in answer.content.decode() or "licence" in answer.content.decode()
 
 
+@pytest.mark.both_databases
 def test_reads_and_writes_of_a_patient_stand_in_a_whole_chain(cast, world):
     cast["reader"].get(f"/patients/{world['patient']}")
     rows = cast["administrator"].get(f"/log?patient={world['patient']}").context["rows"]
@@ -502,6 +544,7 @@ def test_reads_and_writes_of_a_patient_stand_in_a_whole_chain(cast, world):
     assert chain.verify().faults == ()
 
 
+@pytest.mark.both_databases
 def test_the_database_itself_refuses_to_change_what_is_written_once(cast, running):
     row = Entry.objects.filter(session=running).first()
     for change in (lambda: Entry.objects.filter(pk=row.pk).update(kind="note"), lambda: row.delete()):
@@ -509,6 +552,7 @@ def test_the_database_itself_refuses_to_change_what_is_written_once(cast, runnin
             change()
 
 
+@pytest.mark.both_databases
 def test_a_changed_a_missing_and_a_cut_row_are_found_by_the_check(cast, running):
     with connection.cursor() as cursor:
         for table in ("entry", "logrow"):

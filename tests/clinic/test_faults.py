@@ -12,7 +12,9 @@ from clinic.postgresql import postgresql
 from clinic.serving import Clinic
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+@pytest.mark.parametrize(
+    "database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.xdist_group("postgresql"))]
+)
 def test_what_was_acknowledged_is_stored_once_each_though_the_server_was_killed_twenty_times(database, tmp_path):
     url = postgresql().new_database() if database == "postgresql" else ""
     clinic = Clinic(tmp_path / "data", database=url)

@@ -28,9 +28,9 @@ def free_port() -> int:
 class Server:
     """`regrow serve --demo` on a folder; `kill` is kill -9."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, free_port()
-        self.base = f"http://127.0.0.1:{self.port}"
+    def __init__(self, folder: Path, *more: str) -> None:
+        self.folder, self.port, self.more = folder, free_port(), more
+        self.base = f"{'https' if more else 'http'}://127.0.0.1:{self.port}"
         self.start()
 
     def start(self) -> None:
@@ -45,14 +45,15 @@ class Server:
             str(self.port),
             "--data",
             str(self.folder),
+            *self.more,
         ]
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
         )
         self.links = dict(self._line() for _ in range(5))
-        for _ in range(200):
+        for _ in range(600):
             try:
-                urllib.request.urlopen(self.base + "/health", timeout=5).close()
+                socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
                 return
             except OSError:
                 time.sleep(0.1)
@@ -61,7 +62,7 @@ class Server:
     def _line(self) -> tuple[str, str]:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        found = re.fullmatch(r"demo ([a-z-]+) (http://\S+)\n", line)
+        found = re.fullmatch(r"demo ([a-z-]+) (https?://\S+)\n", line)
         assert found, (line, self.process.stderr.read() if self.process.stderr else "")
         return found[1], found[2]
 
@@ -69,26 +70,27 @@ class Server:
         self.process.send_signal(signal.SIGKILL)
         self.process.communicate()
 
-    def person(self, role: str) -> Person:
-        return Person(self.base, self.links[role])
+    def person(self, role: str, *handlers: urllib.request.BaseHandler) -> Person:
+        return Person(self.base, self.links[role], *handlers)
 
 
 class Person:
     """Someone signed in by their link, with a cookie jar."""
 
-    def __init__(self, base: str, link: str) -> None:
+    def __init__(self, base: str, link: str, *handlers: urllib.request.BaseHandler) -> None:
         self.base = base
         self.jar = CookieJar()
-        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.jar))
+        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.jar), *handlers)
         self.get(link.removeprefix(base))
 
     def get(self, path: str) -> str:
         with self.opener.open(self.base + path, timeout=20) as answer:
             return answer.read().decode()
 
-    def send(self, path: str, body: dict) -> tuple[int, dict]:
+    def send(self, path: str, body: dict, more: dict | None = None) -> tuple[int, dict]:
         token = next((c.value for c in self.jar if c.name == "csrftoken"), "")
         headers = {"Content-Type": "application/json", "Accept": "application/json", "X-CSRFToken": token or ""}
+        headers |= more or {}
         request = urllib.request.Request(self.base + path, json.dumps(body).encode(), headers)
         try:
             with self.opener.open(request, timeout=20) as answer:
@@ -221,6 +223,66 @@ def test_the_doctor_finds_the_database_set_for_durability(server):
     done = run("doctor", "--data", str(server.folder))
     assert "ok   SQLite: journal wal, synchronous 2" in done.stdout
     assert done.returncode == 0, done.stdout
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that signs itself, and its key."""
+    import ipaddress
+    from datetime import UTC, datetime, timedelta
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    folder, key = tmp_path_factory.mktemp("tls"), ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(1).not_valid_before(datetime.now(UTC) - timedelta(days=1))
+    made = made.not_valid_after(datetime.now(UTC) + timedelta(days=1))
+    host = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    made = made.add_extension(host, critical=False).sign(key, hashes.SHA256())
+    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (folder / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, *plain))
+    return folder / "cert.pem", folder / "key.pem"
+
+
+def test_over_tls_cookies_are_secure_the_browser_is_told_to_stay_and_a_form_of_another_site_is_refused(
+    certificate, tmp_path
+):
+    import ssl
+
+    cert, key = certificate
+    made = Server(tmp_path / "data", "--cert", str(cert), "--key", str(key))
+    try:
+        trust = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(cert)))
+        nurse = made.person("nurse", trust)
+        assert {c.name for c in nurse.jar} >= {"sessionid"}
+        page = nurse.get("/board")
+        assert all(c.secure for c in nurse.jar)
+        with nurse.opener.open(made.base + "/board", timeout=20) as answer:
+            assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+        path = f"/sessions/{re.findall(r'/sessions/([0-9a-f]{24})', page)[0]}/entries"
+        entry = {"kind": "arrive", "key": "t" * 24, "payload": {}}
+        assert nurse.send(path, entry, {"Referer": "https://evil.example/"})[0] == 403
+        assert nurse.send(path, entry, {"Origin": "https://evil.example"})[0] == 403
+        assert nurse.send(path, entry, {"Referer": made.base + "/board"})[0] == 201
+    finally:
+        made.kill()
+
+
+def test_the_options_of_serve_are_refused_by_code_and_field(tmp_path):
+    for words, code in (
+        (("--cert", "x.pem"), "TLS-PAIR"),
+        (("--cert", "x.pem", "--key", "y.pem"), "NO-FILE"),
+        (("--port", "70000"), "USAGE"),
+    ):
+        refused = run("serve", *words, "--data", str(tmp_path / "none"))
+        assert refused.returncode == 2
+        assert re.match(rf"regrow: {code}: ", refused.stderr) or code == "USAGE", refused.stderr
+        assert re.fullmatch(r"regrow: [A-Z][A-Z0-9-]*: [^\n]+\n", refused.stderr), refused.stderr
+    assert not (tmp_path / "none").exists()
 
 
 def test_wrong_settings_are_refused_by_name(tmp_path):

@@ -79,6 +79,7 @@ def run_to_the_end(cast, session, lot):
     return s
 
 
+@pytest.mark.both_databases
 def test_an_infusion_runs_from_the_gate_to_the_sign_off_and_every_round_ends_done(cast):
     course = new_course(cast, new_patient(cast))
     session = course.sessions.get(number=1)
@@ -370,6 +371,7 @@ def test_a_faster_rate_than_ordered_is_a_prescribers(cast, running):
     assert cast.entry("doctor", running, "rate", 422, mg_per_h=121, reason="hurry")["code"] == "RATE-RANGE"
 
 
+@pytest.mark.both_databases
 def test_a_stop_wins_over_a_pause_sent_with_the_same_view(cast, running):
     seen = cast.version(running)
     cast.wait(5)
@@ -380,6 +382,7 @@ def test_a_stop_wins_over_a_pause_sent_with_the_same_view(cast, running):
     assert state(cast, running).phase == "recovery"
 
 
+@pytest.mark.both_databases
 def test_a_double_tap_is_one_entry_and_a_key_with_other_content_is_a_conflict(cast, running):
     key = cast.key()
     cast.entry("nurse", running, "chip", key=key, what="nausea")
@@ -388,6 +391,7 @@ def test_a_double_tap_is_one_entry_and_a_key_with_other_content_is_a_conflict(ca
     assert Entry.objects.filter(kind="chip").count() == 1
 
 
+@pytest.mark.both_databases
 def test_an_entry_made_offline_keeps_its_true_time_whatever_the_devices_clock_says(cast, running):
     cast.wait(20)
     ahead = timedelta(minutes=7)
@@ -508,6 +512,7 @@ def test_impossible_vitals_are_refused_with_their_field_and_unusual_ones_ask_bac
         cast.entry("nurse", running, "vitals", **values, confirmed="yes")
 
 
+@pytest.mark.both_databases
 def test_a_correction_is_a_new_entry_and_the_old_one_stays(cast, running):
     cast.wait(10)
     wrong = cast.entry("nurse", running, "vitals", **{**CALM, "sbp": 185})
@@ -578,6 +583,7 @@ def test_the_register_must_add_up_before_the_sign_off(cast, running):
     assert cast.entry("nurse", running, "sign", 422)["code"] == "R-CD-01"
 
 
+@pytest.mark.both_databases
 def test_waste_needs_a_witness_with_their_own_pin(cast, running):
     lot = new_lot(cast)
     sent = {"lot": lot.key, "key": cast.key(), "kind": "wasted", "mg": 5}
@@ -588,6 +594,7 @@ def test_waste_needs_a_witness_with_their_own_pin(cast, running):
     assert (answer.status_code, answer.context["problem"].code) == (422, "WITNESS-PIN")
 
 
+@pytest.mark.both_databases
 def test_the_screens_of_a_running_session_answer(cast, running):
     for path in ("", "/panel", "/sheet"):
         for name in ("nurse", "doctor", "reader"):

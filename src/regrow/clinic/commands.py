@@ -286,6 +286,11 @@ def doctor(data: Data = DEFAULT) -> None:
             journal = cursor.execute("PRAGMA journal_mode").fetchone()[0]
             full = cursor.execute("PRAGMA synchronous").fetchone()[0]
         look(journal == "wal" and full == 2, f"SQLite: journal {journal}, synchronous {full} (wal and 2 are needed)")
+    else:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('synchronous_commit'), current_setting('fsync')")
+            commit, sync = cursor.fetchone()
+        look(commit != "off" and sync == "on", f"PostgreSQL: synchronous_commit {commit}, fsync {sync} (neither off)")
     free = shutil.disk_usage(data).free / 1e9
     look(free > 2, f"disk: {free:.1f} GB free (2 are needed)")
     secret = data / "secret_key"

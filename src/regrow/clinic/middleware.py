@@ -24,7 +24,13 @@ CSP = (
 SIGN_IN = ("/accounts/login/", "/accounts/2fa/authenticate/")
 OPEN = (*SIGN_IN, "/enter/", "/health", "/static/", "/sw.js")
 # One's own account. What else allauth offers (signing up, e-mail, resetting by e-mail) does not exist here.
-OWN = ("/accounts/logout/", "/accounts/reauthenticate/", "/accounts/password/change/", "/accounts/2fa/")
+OWN = (
+    "/accounts/logout/",
+    "/accounts/reauthenticate/",
+    "/accounts/password/change/",
+    "/accounts/password/set/",
+    "/accounts/2fa/",
+)
 WHILE_LOCKED = ("/unlock", "/sign-out", "/accounts/logout/", "/accounts/reauthenticate/")
 UNLOCK, LAST = "/unlock", "last_active"
 NOT_ACTIVITY = ("/board/stream", "/board/beat", "/health", "/sw.js")

@@ -13,7 +13,7 @@ onmessage = (event) => { url = event.data; open(); };
 let told = 0, tried = 0;
 setInterval(() => {
   const at = performance.now();
-  if (at - heard > SILENT_MS && at - told > AGAIN_MS) { told = at; postMessage({ silent: true }); }
+  if (at - heard > SILENT_MS && at - told > AGAIN_MS) { told = at; postMessage({ silent: at - heard }); }
 }, LOOK_MS);
 // A stream that ended, or that hangs on a network that went away without a word, is opened anew.
 setInterval(() => {

@@ -33,7 +33,8 @@
     heard = Date.now();
     alarm();
   }
-  function dead() {
+  function dead(ms) {
+    if (!document.body.classList.contains("dead")) pulse.dataset.silent = String(Math.round(ms));
     document.body.classList.add("dead");
     said(`NO CONNECTION to the server. What you see is of ${regrow.clock(heard || kept || opened)} and may be old. Watch the people.`);
     alarm();
@@ -99,10 +100,10 @@
     const answer = await fetch(url, { headers: { "X-Automatic": "yes" } }).catch(() => null); // no activity of a person: the idle lock goes on
     if (!answer?.ok || answer.redirected) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(id);
-    const place = document.getElementById(id);
-    if (!fresh || !place || busy(place)) return;
-    const order = place.style.order, open = [...place.querySelectorAll("details[open][id]")].map((each) => each.id);
-    place.replaceWith(fresh);
+    if (!fresh || document.getElementById(id) !== old) return; // an answer to an entry was drawn meanwhile: it is newer
+    if (busy(old)) { wanted.add(id); return; }
+    const order = old.style.order, open = [...old.querySelectorAll("details[open][id]")].map((each) => each.id);
+    old.replaceWith(fresh);
     for (const each of open) { const again = document.getElementById(each); if (again) again.open = true; }
     fresh.style.order = order;
     htmx.process(fresh);
@@ -149,7 +150,7 @@
   }
 
   const worker = new Worker(pulse.dataset.beat);
-  worker.onmessage = ({ data }) => { if (data.beat) beat(data.beat); else if (data.card) swap(data.card); else if (data.silent) dead(); tick(); };
+  worker.onmessage = ({ data }) => { if (data.beat) beat(data.beat); else if (data.card) swap(data.card); else if (data.silent) dead(data.silent); tick(); };
   worker.postMessage(new URL(pulse.dataset.stream, location.href).href);
   document.addEventListener("htmx:after:swap", () => { tick(); alarm(); });
   setInterval(tick, 250);

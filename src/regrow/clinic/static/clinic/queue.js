@@ -5,7 +5,7 @@
   const bar = document.getElementById("queue");
   if (!bar) return; // nobody who writes is signed in
   const me = bar.dataset.staff;
-  const WAIT_MS = 8000, AGAIN_MS = 2000, DOUBLE_TAP_MS = 1500, FAULTS = 5;
+  const WAIT_MS = 8000, AGAIN_MS = 2000, SHOW_MS = 1000, DOUBLE_TAP_MS = 1500, FAULTS = 5;
   // Entries that move the version of a session: what waits behind them was decided knowing them.
   const STATEFUL = new Set(["rate", "pause", "resume", "stop", "dose"]);
   const ENVELOPE = new Set(["csrfmiddlewaretoken", "kind", "key", "expect", "made_at", "sent_at", "ahead_ms", "by", "device", "view", "next"]);
@@ -50,7 +50,9 @@
   function fresh(form) { const field = form.querySelector("input[name=key]"); if (field) field.value = regrow.key(); }
   async function submitted(form, url, request) {
     const entry = await keep(new URL(url, location.href).pathname, new URLSearchParams(request.body));
+    const slow = setTimeout(show, SHOW_MS); // no answer yet: it counts as waiting
     const answer = await new Promise((resolve) => { askers.set(entry.key, { resolve, headers: request.headers }); drain(); });
+    clearTimeout(slow);
     askers.delete(entry.key);
     if (answer) return answer;
     regrow.say(form, `Kept on this tablet at ${regrow.clock(entry.made)}: ${entry.label}. It goes to the server as soon as it answers.`, "saved");
