@@ -157,7 +157,7 @@ def test_a_board_in_a_background_tab_turns_red_within_three_seconds_and_says_so_
     expect(page.locator("#pulse")).to_contain_text("NO CONNECTION")
     clinic.start()
     expect(page.locator("#pulse")).to_contain_text("Live")
-    assert not page.title().startswith("!!")
+    expect(page).not_to_have_title(re.compile("NO CONNECTION"))
     context.close()
 
 
@@ -168,7 +168,7 @@ def test_the_silence_that_a_board_bears_is_under_three_seconds_and_counted_by_a_
     context = tablet(browser, clinic, "reader")
     page = opened(context, clinic, "/board")
     assert [worker.url.rsplit("/", 1)[1] for worker in page.workers] == ["beat.js"]
-    assert page.title() == "Board · Demo clinic"  # nothing broke the content policy
+    assert page.title().endswith("Board · Demo clinic")  # nothing broke the content policy
     context.close()
 
 
@@ -190,22 +190,22 @@ def test_two_nurses_who_pause_and_stop_apart_see_the_conflict_and_keep_it_as_a_n
     away, here = tablet(browser, clinic), tablet(browser, clinic, "kim")
     page, other = opened(away, clinic, session_path(clinic)), opened(here, clinic, session_path(clinic))
     away.route("**/entries", lambda route: route.abort())  # this tablet's way to the server is cut
-    page.locator("#pause-why").fill("wants to breathe")
-    page.get_by_role("button", name="PAUSE").click()
+    page.locator("summary", has_text="Pause").click()
+    page.get_by_role("button", name="the person asks").first.click()
     waiting(page, 1)
-    other.locator("#stop-why").fill("too much")
-    other.get_by_role("button", name="STOP").click()
-    expect(other.locator("#panel .phase")).to_contain_text("watched after the drug")
+    other.locator("summary", has_text="Stop").click()
+    other.get_by_role("button", name="oxygen or breathing").last.click()
+    expect(other.locator("#panel")).to_contain_text("watched after the drug")
     away.unroute("**/entries")
     expect(page.locator("#queue .problem")).to_contain_text("CHANGED-MEANWHILE")
-    expect(page.locator("#queue .problem")).to_contain_text("pause, wants to breathe")
-    expect(page.locator("#panel .phase")).to_contain_text("watched after the drug")
+    expect(page.locator("#queue .problem")).to_contain_text("pause, the person asks")
+    expect(page.locator("#panel")).to_contain_text("watched after the drug")
     page.get_by_role("button", name="Keep it as a note").click()
     expect(page.locator("#queue .problem")).to_have_count(0)
     waiting(page, 0)
     stop, note = kept(clinic, "stop", "note")
     assert (stop[1], note[1]) == ("kim", "diaz")
-    assert "pause, wants to breathe" in note[4]
+    assert "pause, the person asks" in note[4]
     away.close()
     here.close()
 
@@ -213,14 +213,13 @@ def test_two_nurses_who_pause_and_stop_apart_see_the_conflict_and_keep_it_as_a_n
 def test_what_one_nurse_typed_waits_for_her_though_another_signs_in_on_the_tablet(browser, clinic):
     context = tablet(browser, clinic)
     page = opened(context, clinic, session_path(clinic))
-    context.route("**/entries", lambda route: route.abort())
+    page.route("**/entries", lambda route: route.abort())
     page.get_by_role("button", name="nausea").click()
     waiting(page, 1)
-    context.unroute("**/entries")
-    page.goto("about:blank")
+    page.close()
     cookie = {"name": "sessionid", "url": clinic.base}
     context.add_cookies([{**cookie, "value": clinic.seeded["cookies"]["kim"]}])
-    page.goto(clinic.base + session_path(clinic))
+    page = opened(context, clinic, session_path(clinic))
     expect(page.locator("#queue")).to_contain_text("1 entry waits for R. Diaz, who must sign in here")
     page.get_by_role("button", name="dizziness").click()
     assert [who for _, who, *_ in kept(clinic, "chip")] == ["kim"]

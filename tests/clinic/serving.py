@@ -74,9 +74,13 @@ class Clinic:
             with (folder / "clinic.toml").open("a") as out:
                 out.write(toml)
         self.seeded: dict[str, Any] = json.loads((folder / "seeded.json").read_text())
-        with (folder / "server.log").open("w") as log:
+        self.spawn()
+
+    def spawn(self) -> None:
+        """Starts the process that forks servers (with the settings as they are now) and the first server."""
+        with (self.folder / "server.log").open("w") as log:
             self.nursery = subprocess.Popen(
-                [sys.executable, __file__, "spawn", str(folder), str(self.port)],
+                [sys.executable, __file__, "spawn", str(self.folder), str(self.port)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -583,7 +583,6 @@ def test_the_register_must_add_up_before_the_sign_off(cast, running):
     assert cast.entry("nurse", running, "sign", 422)["code"] == "R-CD-01"
 
 
-@pytest.mark.both_databases
 def test_waste_needs_a_witness_with_their_own_pin(cast, running):
     lot = new_lot(cast)
     sent = {"lot": lot.key, "key": cast.key(), "kind": "wasted", "mg": 5}

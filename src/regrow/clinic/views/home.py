@@ -80,11 +80,9 @@ def enter(request: HttpRequest, token: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def unlock_page(request: HttpRequest) -> HttpResponse:
     """Unlocks writing with one's PIN or password; five wrong tries lock it for five minutes."""
-    staff = who(request)
-    back = request.POST.get("next") or request.GET.get("next") or "/"
-    if not url_has_allowed_host_and_scheme(back, {request.get_host()}):
-        back = "/"
-    context: dict[str, Any] = {"next": back, "sentence": "Writing is locked. The board stays visible."}
+    staff, back = who(request), _back(request)
+    sentence = "Writing is locked. The board stays visible."
+    context: dict[str, Any] = {"next": back, "sentence": sentence}
     if request.method != "POST":
         return render(request, "clinic/unlock.html", context)
     tries = f"unlock:{staff.pk}"
@@ -100,6 +98,12 @@ def unlock_page(request: HttpRequest) -> HttpResponse:
     cache.set(tries, count + 1, UNLOCK_SECONDS)
     context["sentence"] = "That is not your PIN or password."
     return render(request, "clinic/unlock.html", context, status=422)
+
+
+def _back(request: HttpRequest) -> str:
+    """Where to go on after unlocking: a page of this clinic."""
+    said = request.POST.get("next") or request.GET.get("next") or "/"
+    return said if url_has_allowed_host_and_scheme(said, {request.get_host()}) else "/"
 
 
 @require_POST

@@ -27,6 +27,7 @@
   function said(words) { if (pulse.textContent !== words) pulse.textContent = words; }
   function alive() {
     const back = document.body.classList.contains("dead");
+    if (document.body.dataset.kept) { delete document.body.dataset.kept; everything(); } // drawn from the tablet's copy: no longer
     document.body.classList.remove("dead");
     said(`Live${skew}`);
     if (back || !heard) document.dispatchEvent(new Event("regrow:heard"));
@@ -111,6 +112,7 @@
     tick();
   }
   const panel = () => redraw("panel", pulse.dataset.panel), chair = (id) => redraw(id, pulse.dataset.chairs + id.slice("chair-".length));
+  const everything = () => (document.getElementById("panel") ? panel() : document.querySelectorAll("[id^=chair-]").forEach((place) => chair(place.id)));
   document.addEventListener("click", (event) => {
     if (!event.target.closest("[data-renew]")) return;
     document.querySelectorAll("#panel form").forEach((form) => form.reset());

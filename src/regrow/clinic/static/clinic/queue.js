@@ -105,7 +105,7 @@
   async function settle(entry, answer, asker) {
     const code = answer.headers.get("Regrow-Refused");
     if (answer.headers.get("Regrow-Kept") === entry.key) { await write("waiting", (rows) => rows.delete(entry.n)); return true; }
-    if (answer.type === "opaqueredirect" || answer.status === 401) why = "signed out";
+    if (answer.type === "opaqueredirect" || answer.status === 401 || code === "OTHER-PERSON") why = "signed out";
     else if (answer.status === 423) why = "locked";
     else if (code && code !== "CSRF") return refuse(entry, code, asker ? null : (await answer.json()).sentence);
     else {
