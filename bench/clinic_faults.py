@@ -58,15 +58,16 @@ def main() -> None:
     asked.add_argument("--kills", type=int, default=200)
     asked.add_argument("--entries", type=int, default=5000)
     asked.add_argument("--seed", type=int, default=1)
-    asked.add_argument("--json", action="store_true")
     said = asked.parse_args()
-    rows = [faults(database, said.kills, said.entries, said.seed) for database in ("sqlite", "postgresql")]
-    rows.append(offline())
-    if said.json:
-        print(json.dumps({"rows": rows}, indent=1))
-    else:
-        for row in rows:
-            print("  ".join(f"{name}: {value}" for name, value in row.items()))
+    rows: list[dict[str, object]] = []
+    for row in (
+        lambda: faults("sqlite", said.kills, said.entries, said.seed),
+        lambda: faults("postgresql", said.kills, said.entries, said.seed),
+        offline,
+    ):
+        rows.append(row())
+        print("  ".join(f"{name}: {value}" for name, value in rows[-1].items()), file=sys.stderr, flush=True)
+    print(json.dumps({"rows": rows}, indent=1))
     sys.exit(0 if all(row["good"] for row in rows) else 1)
 
 
