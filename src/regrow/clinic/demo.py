@@ -88,7 +88,7 @@ def _people(site: Any, now: datetime) -> None:
     from regrow.clinic.models.people import new_key
 
     opened = now - timedelta(days=9)
-    doctor = Act(Staff.objects.get(user__username="lee"), opened)
+    doctor = Act(Staff.objects.get(user__username="lee"), now - timedelta(hours=2))
     nurse = Act(Staff.objects.get(user__username="diaz"), opened)
     staff_actions.go_on_duty(doctor, site, True)
     vials = {"drug": "ketamine", "number": "DEMO-1", "strength": 50.0, "expires": date(2099, 1, 1)}
