@@ -107,7 +107,8 @@ class Parts:
     def done(self, first: int) -> bool:
         """Whether the part that begins with person `first` is there and whole."""
         try:
-            return self._file(first)["told"].size > 0
+            with np.load(self._path(first), allow_pickle=False) as file:
+                return file["told"].size > 0
         except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return False
 
@@ -266,7 +267,7 @@ def solved(
         left = list(reversed(crowd.parts)) if each else []
 
         def follow() -> None:
-            while left and left[-1] not in pending and parts.done(left[-1]):
+            while left and left[-1] not in pending:
                 assert each is not None
                 each(parts, left.pop())
 
