@@ -35,6 +35,7 @@ LARGE = 20_000  # above so many people a run takes the wide grid and mixed preci
 # any run, what lies before them looser.
 _LARGE_TARGET, _LARGE_KEEPS = 2e-3, {"D": 1e-4, "density": 1e-4}
 RATING_SD = 3.0  # points of MADRS between two ratings of the same state (mechanism notes 8.3; assumed)
+MOST_TIMES = 100_000  # outputs a person; every minute for ten weeks
 CHUNK = 4096  # people solved at a time: memory stays flat, results do not depend on it
 
 # Minutes from a session's start at which its course is sampled, besides the ends of its doses.
@@ -246,6 +247,10 @@ def output_times(course: Course, times: Sequence[float] | None = None, every_h: 
     if every_h is not None:
         if not (math.isfinite(every_h) and every_h > 0):
             sentence = f'every: {every_h:g} h is not above 0; give the time between outputs, for example "1 week"'
+            raise Refusal("EVERY-RANGE", sentence, field="every", value=every_h)
+        if horizon / every_h > MOST_TIMES:
+            ask = f"give at least {60 * horizon / MOST_TIMES:.2g} min, or a shorter --until"
+            sentence = f"every: {every_h:.3g} h over {horizon:g} h is {horizon / every_h:,.0f} outputs, too many; {ask}"
             raise Refusal("EVERY-RANGE", sentence, field="every", value=every_h)
         wanted.update({24.0, 168.0}, np.arange(0.0, horizon, every_h))
         return np.array(sorted(time for time in wanted if 0 <= time <= horizon))
