@@ -386,21 +386,21 @@ def test_a_full_disk_ends_with_1_one_line_and_the_old_file_whole(tmp_path, endin
 
 
 def test_ctrl_c_half_way_ends_with_130_and_the_old_file_whole(tmp_path):
-    place = tmp_path / "course.html"
+    place = tmp_path / "course.nc"
     place.write_text("the course before")
-    child = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "regrow", "simulate", "atlanta", "--people", "200000", "--out", str(place)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    status = Path(f"/proc/{child.pid}/status")
-    while child.poll() is None and "Threads:\t1\n" in status.read_text():
-        time.sleep(0.05)  # until numpy's or the engine's threads run
-    time.sleep(1.0)  # the run itself takes minutes
-    assert child.poll() is None
-    child.send_signal(signal.SIGINT)
-    out, err = child.communicate(timeout=60)
+    ) as child:
+        status = Path(f"/proc/{child.pid}/status")
+        while child.poll() is None and "Threads:\t1\n" in status.read_text():
+            time.sleep(0.05)  # until numpy's or the engine's threads run
+        time.sleep(1.0)  # the run itself takes minutes
+        assert child.poll() is None
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=60)
     assert child.returncode == 130, err
     assert out == ""
     last = err.splitlines(keepends=True)[-1]
