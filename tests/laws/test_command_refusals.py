@@ -199,9 +199,6 @@ CANNOT_USE: dict[tuple[str, str], list[str] | None] = {
     ("evidence calibrate", "--people"): ["--people", "3"],
     ("evidence calibrate", "--seed"): ["--seed", "-1"],
     ("evidence calibrate", "--out"): ["--out", "mine.toml"],
-    ("evidence report", "--out"): ["--out", "mine.toml"],
-    ("evidence report", "--people"): ["--out", "pages", "--people", "3"],
-    ("evidence report", "--seed"): ["--out", "pages", "--seed", "-1"],
     ("simulate", "protocol"): ["single", *RECORDS],
     **{
         ("simulate", option): [option, value, *RECORDS]
