@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -226,3 +228,46 @@ def test_what_one_nurse_typed_waits_for_her_though_another_signs_in_on_the_table
     waiting(page, 0)
     assert [who for _, who, *_ in kept(clinic, "chip", "chip")] == ["kim", "diaz"]
     context.close()
+
+
+def test_a_tablet_on_plain_http_says_that_it_keeps_nothing_and_when_nothing_was_kept(browser, clinic):
+    context = tablet(browser, clinic)
+    page = context.new_page()
+    page.goto(f"http://clinic.test:{clinic.port}{session_path(clinic)}")
+    expect(page.locator("#queue")).to_contain_text("No offline queue: this page came over plain HTTP")
+    page.get_by_role("button", name="nausea").click()
+    kept(clinic, "chip")
+    clinic.kill()
+    page.get_by_role("button", name="dizziness").click()
+    expect(page.locator(".told.problem").last).to_contain_text("NOT KEPT")
+    assert [kind for kind, *_ in rows(clinic)] == ["chip"]
+    context.close()
+
+
+def test_a_tablet_whose_clock_is_seven_minutes_ahead_is_told_and_its_entries_bear_the_true_time(browser, clinic):
+    context = tablet(browser, clinic)
+    context.add_init_script("{ const now = Date.now.bind(Date); Date.now = () => now() + 7 * 60000; }")
+    page = opened(context, clinic, session_path(clinic))
+    expect(page.locator("#pulse")).to_contain_text("This tablet's clock is 7 min ahead")
+    before = time.time()
+    type_vitals(page, 127)
+    ((_, _, _, measured, payload),) = kept(clinic, "vitals")
+    true = datetime.fromisoformat(measured).replace(tzinfo=UTC).timestamp()
+    assert before - 2 < true < time.time() + 2
+    assert json.loads(payload)["clock_off_s"] == pytest.approx(420, abs=3)
+    context.close()
+
+
+def test_an_idle_tablet_keeps_its_board_and_its_alarms_and_sends_what_waits_after_the_pin(browser, seeded, tmp_path):
+    clinic = Clinic(tmp_path / "data", like=seeded, toml="idle_minutes = 0\n")
+    context = tablet(browser, clinic)
+    page = opened(context, clinic, session_path(clinic))
+    board = opened(context, clinic, "/board")
+    expect(board.locator(".lockbar")).to_contain_text("Writing is locked")
+    expect(board.locator(".live").first).to_contain_text("drug running")
+    page.get_by_role("button", name="nausea").click()
+    page.wait_for_url("**/unlock*")
+    assert rows(clinic) == []
+    expect(board.locator("#pulse")).to_contain_text("Live")
+    context.close()
+    clinic.close()
