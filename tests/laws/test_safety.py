@@ -41,6 +41,7 @@ from regrow.safety import (
     staffing,
     weights,
 )
+from regrow.safety.alarms import silenced
 
 S = Settings()
 FAILED = Trial("sertraline", 8, True, "none")
@@ -257,6 +258,7 @@ CASES = [
      replace(DOSE, drug="esketamine", mg=32), NOTHING),
     ("R-DO-03", "101 or 100 mg", replace(DOSE, weight=120, mg=101), SECOND, replace(DOSE, weight=120, mg=100), NOTHING),
     ("R-DO-04", "IV 1.51 or 1.50 mg/kg", replace(DOSE, mg=120.8), NEVER, replace(DOSE, mg=120), NOTHING),
+    ("R-DO-04", "IM 1.51 or 1.50 mg/kg", replace(DOSE, route="im", mg=120.8), NEVER, replace(DOSE, route="im", mg=120), NOTHING),
     ("R-DO-04", "oral 7.1 or 7.0 mg/kg", replace(DOSE, route="oral", mg=568), NEVER, replace(DOSE, route="oral", mg=560), NOTHING),
     ("R-DO-04", "sublingual 151 or 150 mg", replace(DOSE, route="sublingual", mg=151), NEVER,
      replace(DOSE, route="sublingual", mg=150), NOTHING),
@@ -516,6 +518,61 @@ def test_every_setting_is_used_by_a_rule():
     code = "".join(p.read_text() for p in (Path(__file__).parents[2] / "src/regrow/safety").glob("*.py"))
     for row in Settings.table():
         assert re.search(rf"\b(s|settings)\.{row['name']}\b", code), f"{row['name']} changes nothing"
+
+
+# Settings that no single rule compares with: the test by name that holds them on both sides.
+HELD_ELSEWHERE = {
+    **dict.fromkeys(("spo2_stop", "rr_stop", "moaas_emergency"), "test_emergency_tiers_say_stop"),
+    "escalate_after": "test_late_vitals_call_the_charge_nurse_and_from_ten_minutes_the_prescriber",
+    **dict.fromkeys(
+        ("round_iv", "round_after", "observe_iv"), "test_rounds_are_due_ten_minutes_after_the_last_reading_and"
+    ),
+    "round_nasal": "test_nasal_esketamine_needs_a_reading_near_forty_minutes",
+    "anchor_window": "test_nasal_esketamine_needs_a_reading_near_forty_minutes",
+    "round_maoi": "test_an_mao_inhibitor_shortens_the_rounds_of_the_first_hour",
+    **dict.fromkeys(
+        ("observe_pain", "observe_im", "observe_oral", "observe_nasal"), "test_each_route_is_watched_for_its_own"
+    ),
+    "ack_minutes": "test_a_seen_alarm_is_silent_for_less_than_five_minutes",
+    "trial_weeks": "test_a_trial_counts_only_when_long_enough_strong_enough_and_failed",
+    "credential_warning": "test_the_rule_speaks_on_one_side_of_its_threshold_and_not_on_the_other",  # R-ST-01, 30 or 31
+    "eu_label": "test_the_eu_label_starts_at_28_mg_from_65_years",
+}
+
+
+def test_every_threshold_is_crossed_by_a_case_of_a_rule_that_reads_it():
+    """Moving a setting to an end of its range changes what some case says; so no threshold stands untested."""
+    loose = []
+    for row in Settings.table():
+        name = row["name"]
+        ends = [S.changed({name: end}) for end in (row["low"], row["high"]) if end != row["default"]]
+        facts = [
+            (r, f) for r, _, far, _, near, _ in CASES if name in RULES[r].judge.__code__.co_names for f in (far, near)
+        ]
+        if not any(said_by(r, f, moved) != said_by(r, f) for r, f in facts for moved in ends):
+            loose.append(name)
+    tests = " ".join(globals())
+    assert [name for name in loose if HELD_ELSEWHERE.get(name, "none") not in tests] == []
+    assert set(HELD_ELSEWHERE) <= {row["name"] for row in Settings.table()}
+
+
+def test_each_route_is_watched_for_its_own_time():
+    def watched(route, use="mood", drug="ketamine"):
+        watch = rounds(drug, route, use, S)
+        return watch.observe, watch.from_end
+
+    assert watched("iv") == (30, True)
+    assert watched("iv", "pain") == (60, True)
+    assert watched("im") == watched("sc") == (90, False)
+    assert watched("oral") == watched("sublingual") == (120, False)
+    assert watched("intranasal", drug="esketamine") == (120, False)
+
+
+def test_a_seen_alarm_is_silent_for_less_than_five_minutes():
+    assert silenced(0, S)
+    assert silenced(4.9, S)
+    assert not silenced(5, S)
+    assert not silenced(-0.1, S)  # seen after now, by a clock that runs ahead
 
 
 def test_a_clinic_setting_moves_the_rule_and_names_a_new_version():
