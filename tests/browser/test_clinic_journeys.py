@@ -128,7 +128,7 @@ def test_a_newcomer_goes_from_the_first_call_to_the_way_home(clinic, tablet):
         page.locator("#measure-kind").select_option(kind)
         page.locator("#measure-value").fill(value)
         with page.expect_navigation():
-            press(page, "Add a measure or result")
+            page.locator("form[action$=measure] button").click()
     for drug in ("sertraline", "venlafaxine"):
         page.locator("summary", has_text="Add a trial").click()
         page.locator("#trial-drug").fill(drug)
@@ -137,7 +137,7 @@ def test_a_newcomer_goes_from_the_first_call_to_the_way_home(clinic, tablet):
         page.locator("#trial-adequate_dose").check()
         page.locator("#trial-outcome").select_option("none")
         with page.expect_navigation():
-            press(page, "Add a trial")
+            page.locator("form[action$=trial] button").click()
     expect(page.get_by_text("2 adequate failures of 2")).to_be_visible()
 
     page = doctor.open(patient)

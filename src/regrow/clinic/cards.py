@@ -126,6 +126,12 @@ class Card:
         )
 
     @property
+    def acts(self) -> str:
+        """Changes whenever something else may be tapped at this chair: its version, its alarms, who answers for it."""
+        s = self.s
+        return f"{s.version} {s.nurse_id} {s.offered_to} {' '.join(f.rule for f in s.alarms)}"
+
+    @property
     def loud(self) -> str:
         """What is to be heard: red, amber or calm; an alarm that someone has seen is silent for a while."""
         return TONES[self.s.loud]

@@ -86,7 +86,7 @@ class Watch:
                 "session": c.session.key if c else "",
                 "severity": c.severity if c else "calm",
                 "loud": c.loud if c else "calm",
-                "version": str(c.s.version) if c else "",
+                "version": c.acts if c else "",
                 "stamp": c.stamp if c else "",
             }
             self.drawn[place.chair.pk] = picture, json.dumps(data)
