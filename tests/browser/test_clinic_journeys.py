@@ -113,6 +113,7 @@ def test_a_newcomer_goes_from_the_first_call_to_the_way_home(clinic, tablet):
     page.get_by_label("sex at birth").select_option("male")
     page.get_by_label("prescription monitoring checked on").fill(datetime.now().strftime("%Y-%m-%d"))  # noqa: DTZ005
     press(page, "Keep")
+    page.wait_for_url(re.compile(r"/patients/[0-9a-f]{24}$"))
     patient = page.url.removeprefix(clinic.base)
 
     page = nurse.open(patient)
@@ -158,6 +159,7 @@ def test_a_newcomer_goes_from_the_first_call_to_the_way_home(clinic, tablet):
     expect(page.get_by_role("heading", name="Predicted course simulated")).to_be_visible()
     press(page, "Keep as a draft order")
     press(page, "Sign the order")
+    expect(page.get_by_text("Signed by Dr Lee")).to_be_visible()
     course = page.url.removeprefix(clinic.base)
     page.get_by_label("Capacity to consent is present").check()
     expect(page.get_by_text("off-label")).to_be_visible()
