@@ -152,7 +152,7 @@ def first_session(person: Person, site: str = "/board") -> str:
 
 
 def test_an_entry_reaches_an_open_board_and_the_beat_goes_on(server):
-    reader, doctor = server.person("reader"), server.person("prescriber")
+    reader, nurse = server.person("reader"), server.person("nurse")
     session = first_session(reader)
     seen: list[str] = []
 
@@ -160,13 +160,14 @@ def test_an_entry_reaches_an_open_board_and_the_beat_goes_on(server):
         with reader.opener.open(server.base + "/board/stream", timeout=20) as stream:
             for line in stream:
                 seen.append(line.decode())
-                if sum("event: beat" in x for x in seen) >= 4 and any("before the drug" in x for x in seen):
+                if sum("event: beat" in x for x in seen) >= 4 and any("137/86" in x for x in seen):
                     return
 
     board = threading.Thread(target=watch, daemon=True)
     board.start()
     time.sleep(1)
-    status, said = doctor.send(f"/sessions/{session}/entries", {"kind": "arrive", "key": "a" * 24, "payload": {}})
+    signs = {"sbp": 137, "dbp": 86, "hr": 74, "spo2": 98, "rr": 14}
+    status, said = nurse.send(f"/sessions/{session}/entries", {"kind": "vitals", "key": "a" * 24, "payload": signs})
     assert status == 201, said
     board.join(timeout=15)
     assert not board.is_alive(), seen[-6:]
@@ -264,7 +265,7 @@ def test_over_tls_cookies_are_secure_the_browser_is_told_to_stay_and_a_form_of_a
         with nurse.opener.open(made.base + "/board", timeout=20) as answer:
             assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
         path = f"/sessions/{re.findall(r'/sessions/([0-9a-f]{24})', page)[0]}/entries"
-        entry = {"kind": "arrive", "key": "t" * 24, "payload": {}}
+        entry = {"kind": "note", "key": "t" * 24, "payload": {"text": "sent over TLS"}}
         assert nurse.send(path, entry, {"Referer": "https://evil.example/"})[0] == 403
         assert nurse.send(path, entry, {"Origin": "https://evil.example"})[0] == 403
         assert nurse.send(path, entry, {"Referer": made.base + "/board"})[0] == 201
