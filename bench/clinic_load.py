@@ -67,7 +67,7 @@ class Load:
             payload = {"sbp": sbp, "dbp": 70, "hr": 60 + number}
             body = json.dumps({"kind": "vitals", "key": f"load-{number:04d}-{count:06d}", "payload": payload})
             begun = time.monotonic()
-            self.newest[session["chair"]], self.shown[session["chair"]] = f"BP <b>{sbp}/70</b>", []
+            self.newest[session["chair"]], self.shown[session["chair"]] = f">{sbp}/70", []
             head = (
                 f"POST /sessions/{session['key']}/entries HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
                 f"Cookie: {headers['Cookie']}\r\nX-CSRFToken: {headers['X-CSRFToken']}\r\nAccept: application/json\r\n"
