@@ -39,6 +39,7 @@ class Load:
         cookie = self.clinic.person("reader").headers["Cookie"]
         writer.write(f"GET /board/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookie}\r\n\r\n".encode())
         beat, name = 0.0, ""
+        had: dict[int, str] = {}  # a card drawn again for another reason is not counted twice
         while line := (await reader.readline()).decode():
             if line.startswith("event: "):
                 name = line[7:].strip()
@@ -52,7 +53,8 @@ class Load:
             elif line.startswith("data: "):
                 card = json.loads(line[6:])
                 shows = self.newest.get(card["chair"], "")
-                if shows and shows in card["html"]:
+                if shows and shows in card["html"] and had.get(card["chair"]) != shows:
+                    had[card["chair"]] = shows
                     self.shown[card["chair"]].append(time.monotonic())
 
     async def chair(self, number: int, seconds: float, every: float) -> None:
