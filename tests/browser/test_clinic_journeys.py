@@ -1,4 +1,4 @@
-"""The clinic as its people meet it, in Chromium: several chairs, several people, and what may go wrong."""
+"""The clinic as its people meet it, in Chromium: from the first call to the way home, and what may go wrong."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import re
 import sqlite3
 import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from clinic.serving import Clinic, seed_folder
+from clinic.serving import PIN, Clinic, seed_folder
 from clinic.tablets import Tablet, chromium
 from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.xdist_group("browser")
+PATIENT = "Newton Comer"
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +33,11 @@ def seeded(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def clinic(seeded, tmp_path) -> Iterator[Clinic]:
-    served = Clinic(tmp_path / "data", like=seeded, toml="idle_minutes = 600\n")
+def clinic(request, seeded, tmp_path) -> Iterator[Clinic]:
+    """The clinic with its three chairs in use, or with as many of them as the test asks for."""
+    running = getattr(request, "param", 3)
+    like = seeded if running == 3 else None
+    served = Clinic(tmp_path / "data", running, like=like, toml="idle_minutes = 600\n")
     yield served
     served.close()
 
@@ -86,11 +91,171 @@ def round_of_vitals(place, sbp: int = 124, dbp: int = 78, felt: int = 0) -> None
     place.get_by_role("button", name="Keep vitals").click()
 
 
+@contextmanager
+def kept(page: Page) -> Iterator[None]:
+    """What is done within makes one more entry of the session, and its screen shows it before the next is typed."""
+    entries = page.locator("#entries > summary")
+    before = entries.inner_text()
+    yield
+    expect(entries).not_to_have_text(before)
+
+
+def answer(page: Page, **said: str) -> None:
+    for name, value in said.items():
+        page.locator(f"input[name={name}][value={value}]").check()
+
+
 def entries(clinic: Clinic) -> list[tuple[str, str]]:
     base = sqlite3.connect(clinic.folder / "clinic.sqlite3")
     found = base.execute("SELECT kind, idem FROM clinic_entry ORDER BY id").fetchall()
     base.close()
     return found
+
+
+@pytest.mark.parametrize("clinic", [1], indirect=True)
+def test_a_newcomer_goes_from_the_first_call_to_the_way_home(clinic, tablet):
+    desk, nurse, doctor = tablet("front"), tablet("kim"), tablet("lee")
+    today = datetime.now(UTC)
+
+    page = desk.open("/enquiries")
+    page.get_by_label("Name").fill(PATIENT)
+    page.get_by_label("phone or e-mail").fill("555 0199")
+    page.get_by_label("referred by").fill("Dr Family")
+    press(page, "Keep enquiry")
+    page.get_by_role("link", name="Make a patient of it").click()
+    expect(page.get_by_label("Name")).to_have_value(PATIENT)  # nothing is typed twice
+    page.get_by_label("date of birth").fill("1984-04-04")
+    page.get_by_label("sex at birth").select_option("male")
+    page.get_by_label("prescription monitoring checked on").fill(today.strftime("%Y-%m-%d"))
+    press(page, "Keep")
+    page.wait_for_url(re.compile(r"/patients/[0-9a-f]{24}$"))
+    patient = page.url.removeprefix(clinic.base)
+
+    page = nurse.open(patient)
+    for kind, value in (
+        ("weight", "80"),
+        ("height", "180"),
+        ("sbp", "122"),
+        ("dbp", "78"),
+        ("hr", "70"),
+        ("urine", ""),
+    ):
+        page.locator("summary", has_text="Add a measure").click()
+        page.locator("#measure-kind").select_option(kind)
+        page.locator("#measure-value").fill(value)
+        page.locator("#measure-taken_at").fill(today.strftime("%Y-%m-%dT00:00"))
+        with page.expect_navigation():
+            page.locator("form[action$=measure] button").click()
+    for drug in ("sertraline", "venlafaxine"):
+        page.locator("summary", has_text="Add a trial").click()
+        page.locator("#trial-drug").fill(drug)
+        page.locator("#trial-max_dose").fill("200 mg")
+        page.locator("#trial-weeks").fill("8")
+        page.locator("#trial-adequate_dose").check()
+        page.locator("#trial-outcome").select_option("none")
+        with page.expect_navigation():
+            page.locator("form[action$=trial] button").click()
+    expect(page.get_by_text("2 adequate failures of 2")).to_be_visible()
+
+    page = doctor.open(patient)
+    page.get_by_role("link", name="New evaluation").click()
+    page.get_by_label("Indication", exact=True).select_option("depression")
+    page.get_by_label("history and findings").fill("Two failed trials. No psychosis.")
+    page.get_by_label("suicide risk").select_option("low")
+    page.get_by_label("medically cleared").check()
+    page.get_by_label("baseline score").fill("19")
+    for each in page.locator("fieldset .ask").all():
+        each.get_by_label("no", exact=True).check()
+    press(page, "Keep the draft")
+    press(page, "Sign this evaluation")
+    expect(page.locator(".verdict")).to_have_text("eligible")
+    page.get_by_role("link", name="Plan a course").click()
+    press(page, "Show what it means")
+    expect(page.get_by_text("0.5 mg/kg × 80 kg (actual weight) = 40 mg")).to_be_visible()
+    expect(page.get_by_role("heading", name="Predicted course simulated")).to_be_visible()
+    press(page, "Keep as a draft order")
+    press(page, "Sign the order")
+    expect(page.get_by_text("Signed by Dr Lee")).to_be_visible()
+    course = page.url.removeprefix(clinic.base)
+    page.get_by_label("Capacity to consent is present").check()
+    expect(page.get_by_text("off-label")).to_be_visible()
+    page.get_by_label("The person writes their full name").fill(PATIENT)
+    press(page, "Keep the consent")
+    expect(page.get_by_text(f"Signed by {PATIENT}")).to_be_visible()
+
+    page = desk.open(f"{course}/book")
+    start = datetime.now(UTC) + timedelta(hours=3)
+    page.get_by_label("First visit").fill(start.strftime("%Y-%m-%dT%H:%M"))
+    press(page, "Propose")
+    page.get_by_label("Chair, visit 1", exact=True).select_option(label="Chair 2")  # someone sits in the first
+    press(page, "Book all 6 visits")
+    expect(page.get_by_text("Chair 2").first).to_be_visible()
+
+    page = nurse.open("/board")
+    jump(clinic, 3 * 60, nurse, doctor)
+    page.reload()
+    page.locator(".later a", has_text="N.C.").click()
+    with kept(page):
+        press(page, f"{PATIENT} is here")
+    with kept(page):
+        press(page, "I answer for this chair")
+    for label, value in (("Escort, name", "Ann"), ("Hours since food", "8"), ("Hours since drink", "3")):
+        page.get_by_label(label).fill(value)
+    page.get_by_label("Hours since alcohol").fill("90")
+    page.get_by_label("none", exact=True).check()
+    answer(page, identity_checked="yes", room_ready="yes", intoxicated="no", new_suicidal_ideation="no")
+    answer(page, medicines_changed="no", mania_symptoms="no")
+    with kept(page):
+        press(page, "Keep the answers")
+    with kept(page):
+        round_of_vitals(page.locator(".act"))
+    expect(page.get_by_text("Nothing stands against it.")).to_be_visible()
+    expect(page.get_by_text("0.80 mL")).to_be_visible()
+    page.get_by_label("Read back").fill("400")
+    press(page, "Start")
+    expect(page.locator(".problem")).to_contain_text("READ-BACK")  # ten times too much is not started
+    page.get_by_label("Read back").fill("40")
+    press(page, "Start")
+    expect(page.locator(".live")).to_contain_text("drug running")
+    for minute in (10, 20, 30, 40):
+        jump(clinic, 10, nurse)
+        if minute == 40:
+            page.locator("summary", has_text="Stop").click()
+            press(page, "end of the dose")
+            expect(page.locator(".live")).to_contain_text("watched after the drug")
+        with kept(page):
+            round_of_vitals(page.locator(".act"), 120 + minute // 2, felt=2 if minute < 40 else 0)
+        expect(page.locator(".rounds .done")).to_have_count(minute // 10)
+    expect(page.get_by_role("button", name="Discharge", exact=True)).to_have_count(0)
+    with kept(page):
+        press(page, "IV line removed, site looked at")
+    for _ in range(2):
+        jump(clinic, 15, nurse)
+        with kept(page):
+            round_of_vitals(page.locator(".act"))
+    answer(page, oriented="yes", walks="yes", nausea_controlled="yes", crisis_card="yes", escort_present="yes")
+    answer(page, new_suicidal_ideation="no", instructions_read_back="yes", no_driving_acknowledged="yes")
+    for each in page.locator("select[name=aldrete]").all():
+        each.select_option("2")
+    with kept(page):
+        press(page, "Keep the answers")
+    press(page, "Discharge")
+    expect(page.locator(".live")).to_contain_text("left, not signed")
+    register = page.locator("section", has=page.get_by_role("heading", name="Controlled drug"))
+    for kind, mg in (("drawn", "50"), ("given", "40"), ("wasted", "10")):
+        register.get_by_label("What", exact=True).select_option(kind)
+        register.get_by_label("mg", exact=True).fill(mg)
+        if kind == "wasted":
+            register.get_by_label("Witness", exact=True).select_option(label="R. Diaz")
+            register.get_by_label("Witness types their PIN").fill(PIN)
+        press(page, "Write in the register")
+        expect(register).to_contain_text(f"{kind} {mg} mg, lot")
+    expect(register).to_contain_text("adds up")
+    press(page, "Sign off the session")
+    expect(page.get_by_text("Signed off by J. Kim")).to_be_visible()
+    page.get_by_role("link", name="Discharge sheet").click()
+    expect(page.get_by_text("Do not drive.")).to_be_visible()
+    assert clinic.command("verify-log").returncode == 0
 
 
 def test_three_chairs_are_watched_and_written_from_one_board(clinic, tablet):
