@@ -106,6 +106,12 @@ def server(tmp_path_factory):
     made.kill()
 
 
+@pytest.fixture(scope="module")
+def nurse(server):
+    """The nurse, signed in once for the module: a demo link, as any link, works one time."""
+    return server.person("nurse")
+
+
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if k not in ("REGROW_DATA", "DJANGO_SETTINGS_MODULE")}
     return subprocess.run(
@@ -132,9 +138,8 @@ def test_health_answers_anyone_and_the_board_sends_a_stranger_to_the_sign_in(ser
     refused.value.close()
 
 
-def test_a_demo_link_is_printed_for_every_role_and_every_page_is_marked(server):
+def test_a_demo_link_is_printed_for_every_role_and_every_page_is_marked(server, nurse):
     assert set(server.links) == {"prescriber", "nurse", "front-desk", "reader", "administrator"}
-    nurse = server.person("nurse")
     for path in ("/board", "/patients", "/register", "/settings"):
         assert "DEMO: nobody here is real" in nurse.get(path)
 
@@ -151,8 +156,8 @@ def first_session(person: Person, site: str = "/board") -> str:
     return found[0]
 
 
-def test_an_entry_reaches_an_open_board_and_the_beat_goes_on(server):
-    reader, nurse = server.person("reader"), server.person("nurse")
+def test_an_entry_reaches_an_open_board_and_the_beat_goes_on(server, nurse):
+    reader = server.person("reader")
     session = first_session(reader)
     seen: list[str] = []
 
