@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from clinic.serving import PIN, Clinic, seed_folder
 from clinic.tablets import Tablet, chromium
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 pytestmark = pytest.mark.xdist_group("browser")
 PATIENT = "Newton Comer"
@@ -306,6 +306,75 @@ def test_two_nurses_at_one_chair_see_each_other_and_a_stop_wins(clinic, tablet):
     expect(one.locator(".live")).to_contain_text("nurse: R. Diaz")
     press(two, "Take over from R. Diaz")
     expect(one.locator(".live")).to_contain_text("nurse: J. Kim")
+
+
+class HeldBack:
+    """The first answer to an address, taken from the server but kept from the page until `let_go`."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page, self.held = page, []
+        page.route(url, self.hold, times=1)
+
+    def hold(self, route: Route) -> None:
+        self.held.append((route, route.fetch()))
+
+    def let_go(self) -> None:
+        for route, answer in self.held:
+            route.fulfill(response=answer)
+
+    def wait(self) -> None:
+        while not self.held:
+            self.page.wait_for_timeout(20)
+
+
+def test_a_picture_asked_for_before_a_change_never_stands_after_it(clinic, tablet):
+    one = tablet("diaz").open(session_path(clinic))
+    two = tablet("kim", service_workers="block").open(session_path(clinic))
+    expect(two.locator(".live")).to_contain_text("strongest")  # the forecast, which comes after the picture, is there
+    held = HeldBack(two, "**/panel")
+    one.locator("summary", has_text="Pause").click()
+    press(one, "distress")
+    expect(two.locator(".live")).to_contain_text("PAUSED")
+    held.wait()
+    press(one, "Resume")
+    expect(two.locator(".live")).to_contain_text("drug running")
+    held.let_go()  # the answer to the first question comes last: it says PAUSED
+    expect(two.locator("#panel")).to_have_attribute("data-version", one.locator("#panel").get_attribute("data-version"))
+    expect(two.locator(".live")).to_contain_text("drug running")
+    expect(two.get_by_role("button", name="Resume", exact=True)).to_have_count(0)
+
+
+@pytest.mark.parametrize("where", ["session", "board"])
+def test_no_tap_is_lost_when_its_button_is_drawn_again_and_nothing_half_typed(clinic, tablet, where):
+    page = tablet("diaz", service_workers="block").open("/board" if where == "board" else session_path(clinic))
+    place = card(page, clinic) if where == "board" else page.locator("#panel")
+    expect(place.locator(".live")).to_contain_text("strongest")
+    if where == "board":
+        place.locator("summary", has_text="Vitals").first.click()
+    chip = place.locator(".chips[role=group]").get_by_role("button", name="nausea", exact=True)
+    chip.hover()
+    page.mouse.down()
+    seen = place.locator("input[name=expect]").first.input_value()
+    said = {"kind": "pause", "key": "another-nurse-pauses", "expect": seen, "payload": {"reason": "distress"}}
+    assert clinic.person("kim").send(f"{session_path(clinic)}/entries", said)[0] == 201
+    page.wait_for_timeout(1000)
+    page.mouse.up()
+    expect(place.locator(".live")).to_contain_text("PAUSED")
+    expect(place.locator(".live")).to_contain_text("nausea")
+    expect(place.get_by_role("button", name="Resume")).to_be_visible()
+    # The answer to one tap arrives while the finger is on the next.
+    place.get_by_label("Systolic").fill("141")
+    held = HeldBack(page, "**/entries")
+    place.locator(".chips[role=group]").get_by_role("button", name="headache", exact=True).click()
+    held.wait()
+    place.locator(".chips[role=group]").get_by_role("button", name="dizziness", exact=True).hover()
+    page.mouse.down()
+    held.let_go()
+    page.wait_for_timeout(300)
+    page.mouse.up()
+    expect(place.locator(".live")).to_contain_text("headache, dizziness")
+    expect(place.get_by_label("Systolic")).to_have_value("141")
+    assert [kind for kind, _ in entries(clinic)].count("chip") == 3
 
 
 def test_a_board_in_the_background_alarms_until_someone_has_seen_it(clinic, tablet):

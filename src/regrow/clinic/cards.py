@@ -122,7 +122,8 @@ class Card:
             len(s.decisions),
             len(s.gate),
             len(s.check),
-            self.session.pk,
+            self.order_text,
+            self.allergies,
         )
 
     @property

@@ -86,67 +86,128 @@
   document.addEventListener("pointerdown", (event) => { if (button && event.target !== button && wants() && audio?.state !== "running") hear(); });
   sound();
 
-  // ---- what changed is drawn again, never under the hands of someone who types
-  const wanted = new Set();
-  function busy(root) {
-    if (root.contains(document.activeElement) && document.activeElement.matches("input, select, textarea")) return true;
-    return Array.from(root.querySelectorAll("input:not([type=hidden]), select, textarea")).some((el) =>
-      el.type === "checkbox" || el.type === "radio" ? el.checked !== el.defaultChecked : el.options ? Array.from(el.options).some((o, i) => o.selected !== o.defaultSelected && (i > 0 || el.selectedIndex > 0)) : el.value !== el.defaultValue);
+  // ---- what changed is drawn again, never under the hands of someone who types or taps. What is wanted stays wanted until
+  // it is drawn: one question at a time for each place, asked again when it failed or when something else was drawn meanwhile.
+  const wanted = new Set(), late = new Set(), asked = new Set(), flying = new Set(), ASK_MS = 8000, AGAIN_MS = 1000, PRESS_MS = 2000, CLICK_MS = 350;
+  let press = { on: null, until: 0 };
+  const pressed = (root) => performance.now() < press.until && root.contains(press.on);
+  function dirty(el) {
+    if (el.type === "checkbox" || el.type === "radio") return el.checked !== el.defaultChecked;
+    return el.options ? Array.from(el.options).some((o, i) => o.selected !== o.defaultSelected && (i > 0 || el.selectedIndex > 0)) : el.value !== el.defaultValue;
   }
-  async function redraw(id, url) {
+  const typed = (root) => Array.from(root.querySelectorAll("input:not([type=hidden]), select, textarea")).filter(dirty);
+  const typing = (root) => root.contains(document.activeElement) && document.activeElement.matches("input, select, textarea") || typed(root).some((el) => !("carried" in el.dataset));
+  const busy = (root) => pressed(root) || typing(root) || [...flying].some((ctx) => ctx.target?.id === root.id);
+  // A button that is replaced or moves between the finger's down and its click loses the tap: all stands still until then.
+  function down(event) { press = { on: event.target, until: performance.now() + PRESS_MS }; }
+  function up() { press.until = Math.min(press.until, performance.now() + CLICK_MS); }
+  const done = () => setTimeout(() => { press.until = 0; catchUp(); });
+  for (const [name, then] of [["pointerdown", down], ["pointerup", up], ["pointercancel", done], ["click", done]]) addEventListener(name, then, true);
+  for (const [name, then] of [["keydown", down], ["keyup", up]]) addEventListener(name, (event) => { if (event.key === " ") then(event); }, true);
+
+  function catchUp() {
+    if (pressed(document.body)) return;
+    for (const chair of late) { late.delete(chair); swap(newest.get(chair)); }
+    for (const id of [...wanted]) redraw(id);
+  }
+  async function redraw(id) {
+    wanted.add(id);
     const old = document.getElementById(id);
-    if (!old) return;
-    if (busy(old)) { wanted.add(id); return; }
+    if (!old) wanted.delete(id);
+    if (!old || asked.has(id) || busy(old)) return; // the next tick asks
     wanted.delete(id);
-    const answer = await fetch(url, { headers: { "X-Automatic": "yes" } }).catch(() => null); // no activity of a person: the idle lock goes on
-    if (!answer?.ok || answer.redirected) return;
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(id);
-    if (!fresh || document.getElementById(id) !== old) return; // an answer to an entry was drawn meanwhile: it is newer
-    if (busy(old)) { wanted.add(id); return; }
-    const order = old.style.order, open = [...old.querySelectorAll("details[open][id]")].map((each) => each.id);
-    old.replaceWith(fresh);
-    for (const each of open) { const again = document.getElementById(each); if (again) again.open = true; }
-    fresh.style.order = order;
-    htmx.process(fresh);
-    document.dispatchEvent(new Event("regrow:drawn"));
-    tick();
+    asked.add(id);
+    try {
+      const url = id === "panel" ? pulse.dataset.panel : pulse.dataset.chairs + id.slice("chair-".length);
+      const answer = await fetch(url, { headers: { "X-Automatic": "yes" }, signal: AbortSignal.timeout(ASK_MS) }); // no activity of a person: the idle lock goes on
+      if (answer.redirected || answer.status < 500 && !answer.ok) return; // signed out or gone: the stream says so
+      const fresh = answer.ok && new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(id);
+      if (!fresh) throw new Error(`no ${id}`);
+      if (document.getElementById(id) !== old || busy(old)) { wanted.add(id); return; } // it may be older than what was drawn meanwhile
+      const order = old.style.order, again = carry(old);
+      old.replaceWith(fresh);
+      again();
+      fresh.style.order = order;
+      htmx.process(fresh);
+      document.dispatchEvent(new Event("regrow:drawn"));
+      tick();
+    } catch {
+      wanted.add(id);
+      await new Promise((go) => setTimeout(go, AGAIN_MS));
+    } finally {
+      asked.delete(id);
+    }
   }
-  const panel = () => redraw("panel", pulse.dataset.panel), chair = (id) => redraw(id, pulse.dataset.chairs + id.slice("chair-".length));
-  const everything = () => (document.getElementById("panel") ? panel() : document.querySelectorAll("[id^=chair-]").forEach((place) => chair(place.id)));
+  const everything = () => { for (const place of document.querySelectorAll("#panel, #chairs > [id^=chair-]")) redraw(place.id); };
   document.addEventListener("click", (event) => {
     if (!event.target.closest("[data-renew]")) return;
-    document.querySelectorAll("#panel form").forEach((form) => form.reset());
-    document.activeElement.blur();
-    panel();
+    for (const el of typed(document.getElementById("panel"))) el.dataset.carried = "";
+    redraw("panel");
   });
-  addEventListener("focusout", () => setTimeout(() => { for (const id of wanted) (id === "panel" ? panel() : chair(id)); }, 300));
-  document.addEventListener("regrow:changed", () => { if (pulse.dataset.panel) panel(); });
+  document.addEventListener("regrow:changed", () => { if (pulse.dataset.panel) redraw("panel"); });
 
+  // ---- the answer to an entry is drawn when no finger is down, where the place is now, and leaves alone what else is typed
+  const named = (el) => [...el.form.elements].filter((other) => other.name === el.name);
+  const place = (el) => el.id || [el.form.elements.kind?.value, el.name, named(el).indexOf(el)].join(" ");
+  function carry(old, sent) {
+    const open = [...old.querySelectorAll("details[open][id]")].filter((each) => !sent || !each.contains(sent)).map((each) => each.id);
+    const said = new Map(typed(old).filter((el) => el.form && el.form !== sent).map((el) => [place(el), el]));
+    return () => {
+      for (const id of open) { const again = document.getElementById(id); if (again) again.open = true; }
+      for (const el of document.getElementById(old.id)?.querySelectorAll("input, select, textarea") ?? []) {
+        const was = el.form && said.get(place(el));
+        if (was?.type === el.type) { el.value = was.value; el.checked = was.checked; el.dataset.carried = ""; }
+      }
+    };
+  }
+  document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
+    flying.add(ctx);
+    const send = ctx.fetch;
+    ctx.fetch = async (...asks) => {
+      const answer = await send(...asks), words = await answer.text();
+      answer.text = async () => { while (pressed(document.body)) await new Promise((go) => setTimeout(go, 50)); return words; };
+      return answer;
+    };
+  });
+  document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => flying.delete(ctx));
+  let compare = false; // an answer may be older than the picture that came before it: the next beat compares
+  document.addEventListener("htmx:before:swap", ({ detail: { ctx, tasks } }) => {
+    const task = tasks.find((each) => each.type === "main"), there = task && document.getElementById(task.target?.id);
+    if (!there) return;
+    task.target = there; // something else may have been drawn there since the tap
+    ctx.again = carry(there, ctx.request.form);
+  });
+  document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => { ctx.again?.(); compare = true; tick(); alarm(); });
+
+  const newest = new Map();
   function swap(card) {
-    const live = document.getElementById(`live-${card.chair}`);
-    if (!live) return;
-    const show = () => { live.innerHTML = card.html; live.className = `live ${card.severity}`; live.dataset.phase = card.phase; live.dataset.loud = card.loud; };
-    if (document.getElementById("panel")) {
-      if (card.session !== pulse.dataset.session || live.dataset.stamp === card.stamp) return;
-      show();
-      live.dataset.stamp = card.stamp;
-      alarm();
-      const note = document.getElementById("meanwhile");
-      if (note && busy(document.getElementById("panel"))) note.hidden = false;
-      panel();
+    newest.set(card.chair, card);
+    if (pressed(document.body)) { late.add(card.chair); return; }
+    const live = document.getElementById(`live-${card.chair}`), there = document.getElementById("panel");
+    if (!live || live.dataset.stamp === card.stamp && there) return;
+    if (there && card.session !== pulse.dataset.session) { // the chair is somebody else's: what this session was may be over
+      if (there.dataset.phase !== "signed" && there.dataset.phase !== "cancelled") redraw("panel");
       return;
     }
-    const article = document.getElementById(`chair-${card.chair}`);
-    const changed = live.dataset.phase !== card.phase || article?.dataset.session !== card.session || article?.dataset.version !== card.version;
-    show();
-    if (changed) chair(`chair-${card.chair}`);
+    live.innerHTML = card.html;
+    live.className = `live ${card.severity}`;
+    Object.assign(live.dataset, { phase: card.phase, loud: card.loud, stamp: card.stamp });
     alarm();
+    if (there) {
+      const note = document.getElementById("meanwhile");
+      if (note && typing(there)) note.hidden = false;
+      redraw("panel");
+      return;
+    }
+    const { dataset } = document.getElementById(`chair-${card.chair}`);
+    if (dataset.phase !== card.phase || dataset.session !== card.session || dataset.version !== card.version) redraw(`chair-${card.chair}`);
   }
   function beat(beat) {
     regrow.ahead = Date.now() - beat.now;
     const off = Math.abs(regrow.ahead) / 1000;
     skew = off > 30 ? `. This tablet's clock is ${off < 90 ? `${Math.round(off)} s` : `${Math.round(off / 60)} min`} ${regrow.ahead > 0 ? "ahead" : "behind"}: times are kept by the server's clock; set the tablet's` : "";
     alive();
+    if (compare) { compare = false; for (const card of newest.values()) swap(card); }
     const place = document.getElementById("chairs");
     if (place && !busy(place)) beat.order.forEach((id, i) => { const card = document.getElementById(`chair-${id}`); if (card) card.style.order = i; });
   }
@@ -154,8 +215,7 @@
   const worker = new Worker(pulse.dataset.beat);
   worker.onmessage = ({ data }) => { if (data.beat) beat(data.beat); else if (data.card) swap(data.card); else if (data.silent) dead(data.silent); tick(); };
   worker.postMessage(new URL(pulse.dataset.stream, location.href).href);
-  document.addEventListener("htmx:after:swap", () => { tick(); alarm(); });
-  setInterval(tick, 250);
+  setInterval(() => { tick(); catchUp(); }, 250);
   navigator.wakeLock?.request("screen").catch(() => {});
   document.addEventListener("visibilitychange", () => { if (!document.hidden) navigator.wakeLock?.request("screen").catch(() => {}); });
   tick();
