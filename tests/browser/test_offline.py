@@ -223,6 +223,7 @@ def test_what_one_nurse_typed_waits_for_her_though_another_signs_in_on_the_table
     expect(page.locator("#queue")).to_contain_text("1 entry waits for R. Diaz, who must sign in here")
     page.get_by_role("button", name="dizziness").click()
     assert [who for _, who, *_ in kept(clinic, "chip")] == ["kim"]
+    expect(page.locator(".saved")).to_be_visible()
     context.add_cookies([{**cookie, "value": clinic.seeded["cookies"]["diaz"]}])
     page.reload()
     waiting(page, 0)

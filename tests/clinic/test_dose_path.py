@@ -7,7 +7,7 @@ from conftest import CALM, new_course, new_lot, new_patient, to_the_gate
 from test_session import register, to_the_door
 
 from regrow.catalog import protocols
-from regrow.clinic import access, facts
+from regrow.clinic import access, facts, live
 from regrow.clinic.models import Session
 from regrow.clinic.planning import arithmetic, plan_of
 from regrow.refusal import Refusal
@@ -121,6 +121,31 @@ def test_the_prescriber_of_last_night_is_not_on_duty_and_one_who_leaves_is_misse
     assert "R-MD-02" not in cast["nurse"].get("/board").content.decode()
     cast.go_to(cast.now() + timedelta(hours=14))
     assert access.on_duty(site) == []
+
+
+def test_an_open_board_sees_by_itself_that_a_word_of_duty_has_ended(cast, running):
+    watch = live.Watch(running.chair.site_id)
+    until = max(until for _, until in access.duties(running.chair.site))
+    cast.go_to(until - timedelta(seconds=1))
+    assert '"duty": ["Dr Lee"]' in watch.look(True)[-1][1]
+    read_at = watch.read_at
+    cast.go_to(until)
+    events = watch.look(True)
+    assert watch.read_at == read_at
+    assert '"duty": []' in events[-1][1]
+    assert any(kind == "card" and "R-MD-02" in data for kind, data in events)
+
+
+def test_what_stands_before_the_door_is_drawn_again_when_time_alone_has_changed_it(cast, running):
+    cast.go_to(cast.now() + timedelta(minutes=40))
+    cast.entry("nurse", running, "stop", reason="end of the dose")
+    settings, ended = access.settings_now(), cast.now()
+    held = access.facts_of([running])[running.pk]
+    before, after = (
+        facts.state_of(running, held, ended + timedelta(minutes=minutes), settings) for minutes in (29.9, 30.1)
+    )
+    assert "R-DC-01" in before.stands
+    assert "R-DC-01" not in after.stands
 
 
 def test_a_pump_sheet_refuses_a_vial_that_is_not_sold():

@@ -185,13 +185,18 @@ def written_since(row: int) -> tuple[list[tuple[int, Fact]], bool]:
     return [(e.session_id, _fact(e)) for e in found], len(keys) < len(rows)
 
 
-def on_duty(site: Site) -> list[Staff]:
-    """The prescribers on duty at a site now, by their newest word; who forgot to leave last night is not here."""
+def duties(site: Site) -> list[tuple[Staff, datetime]]:
+    """The prescribers on duty at a site by their newest word, each with the moment until which that word counts."""
     newest: dict[int, Duty] = {}
     since = timezone.now() - DUTY_LASTS
     for row in Duty.objects.filter(site=site, at__gt=since).select_related("staff").order_by("id"):
         newest[row.staff_id] = row
-    return [row.staff for row in newest.values() if row.on and row.staff.active]
+    return [(row.staff, row.at + DUTY_LASTS) for row in newest.values() if row.on and row.staff.active]
+
+
+def on_duty(site: Site) -> list[Staff]:
+    """The prescribers on duty at a site now; who forgot to leave last night is not here."""
+    return [staff for staff, _ in duties(site)]
 
 
 def newest_measure(patient: Patient, kind: str) -> Measure | None:

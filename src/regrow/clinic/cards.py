@@ -124,6 +124,7 @@ class Card:
             len(s.check),
             self.order_text,
             self.allergies,
+            s.stands,
         )
 
     @property
@@ -264,18 +265,21 @@ class Held:
     sessions: list[Session]
     facts: dict[int, list[Fact]]
     orders: dict[int, Order | None]
-    prescribers: tuple[str, ...]
+    duties: tuple[tuple[str, datetime], ...]
     settings: Settings
+
+    def prescribers(self, now: datetime) -> tuple[str, ...]:
+        """Who is on duty at this moment: a word said long ago ends by itself."""
+        return tuple(name for name, until in self.duties if now < until)
 
     def places(self, now: datetime) -> list[Place]:
         """Every chair of the site: the red ones first, then those whose round is due soonest, the empty ones last."""
+        prescribers = self.prescribers(now)
         states = [
-            (x, state(self.facts[x.pk], now, self.settings, self.orders[x.pk], doctor=bool(self.prescribers)))
+            (x, state(self.facts[x.pk], now, self.settings, self.orders[x.pk], doctor=bool(prescribers)))
             for x in self.sessions
         ]
-        cards = [
-            card(x, s, self.settings, self.prescribers) for x, s in states if s.phase not in ("signed", "cancelled")
-        ]
+        cards = [card(x, s, self.settings, prescribers) for x, s in states if s.phase not in ("signed", "cancelled")]
         found = []
         for chair in self.chairs:
             here = [c for c in cards if c.session.chair_id == chair.pk]
@@ -290,8 +294,8 @@ def held(site: Site, now: datetime) -> Held:
     """What the board of a site shows, read from the database."""
     sessions, settings = access.open_sessions([site.pk], now), access.settings_now()
     orders = {x.pk: facts.order_for(x, now, settings) for x in sessions}
-    prescribers = tuple(p.name for p in access.on_duty(site))
-    return Held(list(site.chairs.all()), sessions, access.facts_of(sessions), orders, prescribers, settings)
+    duties = tuple((p.name, until) for p, until in access.duties(site))
+    return Held(list(site.chairs.all()), sessions, access.facts_of(sessions), orders, duties, settings)
 
 
 def _urgency(place: Place) -> tuple[Any, ...]:

@@ -160,6 +160,7 @@ class State:
     signed_by: str = ""
     alarms: tuple[Finding, ...] = ()
     silent: frozenset[str] = frozenset()
+    stands: tuple[Any, ...] = ()
     ignored: tuple[Fact, ...] = ()
 
     @property
@@ -256,7 +257,14 @@ def state(
     s = _given(s, now)
     s = _rounds(s, now, settings)
     s = replace(s, alarms=_alarms(s, now, settings, doctor))
-    return replace(s, silent=_silent(s, now, settings))
+    return replace(s, silent=_silent(s, now, settings), stands=_stands(s, now, settings))
+
+
+def _stands(s: State, now: datetime, settings: Settings) -> tuple[Any, ...]:
+    """Changes when time alone opens or closes the way: what stands before the door; before the drug, the minute."""
+    if s.phase == "recovery":
+        return tuple(f.rule for f in leave_findings(s, now, settings))
+    return (int(now.timestamp() // 60),) if s.phase == "arrived" else ()
 
 
 def _apply(s: State, f: Fact) -> State:

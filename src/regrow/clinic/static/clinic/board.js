@@ -202,12 +202,22 @@
     const { dataset } = document.getElementById(`chair-${card.chair}`);
     if (dataset.phase !== card.phase || dataset.session !== card.session || dataset.version !== card.version) redraw(`chair-${card.chair}`);
   }
+  function onDuty(names) {
+    const said = document.getElementById("duty"), button = document.querySelector("#duty-form button");
+    if (!said) return;
+    put(said, names.join(", ") || "no prescriber: no start");
+    said.className = names.length ? "" : "red";
+    if (!button || pressed(button)) return;
+    button.value = names.includes(button.form.dataset.name) ? "no" : "yes";
+    put(button, button.value === "no" ? "Go off duty" : "I am on duty");
+  }
   function beat(beat) {
     regrow.ahead = Date.now() - beat.now;
     const off = Math.abs(regrow.ahead) / 1000;
     skew = off > 30 ? `. This tablet's clock is ${off < 90 ? `${Math.round(off)} s` : `${Math.round(off / 60)} min`} ${regrow.ahead > 0 ? "ahead" : "behind"}: times are kept by the server's clock; set the tablet's` : "";
     alive();
     if (compare) { compare = false; for (const card of newest.values()) swap(card); }
+    onDuty(beat.duty);
     const place = document.getElementById("chairs");
     if (place && !busy(place)) beat.order.forEach((id, i) => { const card = document.getElementById(`chair-${id}`); if (card) card.style.order = i; });
   }
