@@ -1,16 +1,18 @@
 """An own witness of NONMEM's event rules: every dose written out, long pasts of doses included, and summed.
 
 It shares no code with the package: doses are expanded into a plain list, and each adds its closed-form response
-(eigenvalues), or the whole list is integrated by scipy where covariates change on the way.
+(eigenvalues), or the individual is walked through with matrix exponentials where covariates change on the way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
-from scipy.integrate import solve_ivp
+from scipy.linalg import expm
 
 
 @dataclass(frozen=True)
@@ -116,63 +118,80 @@ def by_sum(rows: Sequence[Row], past: int = 300) -> np.ndarray:
     return np.array(out).T
 
 
-def by_integration(
-    rows: Sequence[Row], change: Callable[[Row], Callable[[float, np.ndarray], np.ndarray]], states: int, *, locf: bool
-) -> np.ndarray:
-    """States (states, records) by LSODA with values that change from record to record; no SS, no reset.
+@lru_cache(maxsize=4096)
+def _step(cl: float, length: float) -> np.ndarray:
+    """What takes (states, rates running in) to the states after `length` h; shape (4, 8)."""
+    wide = np.zeros((8, 8))
+    wide[:4, :4], wide[:4, 4:] = matrix(cl), np.eye(4)
+    return expm(wide * length)[:4]
+
+
+@dataclass
+class _System:
+    """Where an individual is: `running` holds [state, amount left, rate or None, row], `coming` (when, row number)."""
+
+    x: np.ndarray
+    now: float
+    running: list[list[Any]]
+    coming: list[tuple[float, int]]
+
+
+def by_walk(rows: Sequence[Row], *, locf: bool = False, past: float = 700.0) -> np.ndarray:
+    """States (4, records) with values that change from record to record, resets and steady states: every implied dose
+    of the last `past` h is given, and every stretch between two happenings moved by the matrix exponential.
 
     The values between two records are those of the later one (of the earlier one with `locf`).
     """
-    todo: list[tuple[float, int]] = []  # when, whose dose
-    for k, row in enumerate(rows):
-        if row.evid == 1:
-            todo += [(row.time + row.lag + j * row.ii, k) for j in range(row.addl + 1)]
-    x = np.zeros(states)
-    now = rows[0].time
-    running: list[list[float]] = []  # [state, amount left, rate (nan: modelled)]
-    out = []
-    for k, row in enumerate(rows):
-        between = rows[k - 1] if locf and k else row
+
+    def enter(system: _System, dose: Row, at: Row) -> None:
+        amount, duration = _amount_and_duration(dose, at)
+        if dose.rate == 0:
+            system.x = system.x + amount * np.eye(4)[dose.cmt - 1]
+        elif amount > 0:
+            rate = None if dose.rate == -1 else amount / duration
+            system.running.append([dose.cmt - 1, amount, rate, dose])
+
+    def go(system: _System, until: float, between: Row, at: Row) -> None:
         while True:
-            due = sorted((t, j) for t, j in todo if t <= row.time + 1e-9 and j < k)
-            stop = due[0][0] if due else row.time
-            while now < stop - 1e-12:
-                rates = np.zeros(states)
-                ends = stop
-                for one in running:
-                    rate = between.r if np.isnan(one[2]) else one[2]
-                    rates[int(one[0])] += rate
-                    ends = min(ends, now + one[1] / rate)
-                field = change(between)
-                moved = solve_ivp(
-                    lambda t, y, field=field, rates=rates: field(t, y) + rates,
-                    (now, ends),
-                    x,
-                    method="LSODA",
-                    rtol=1e-11,
-                    atol=1e-13,
-                )
-                for one in running:
-                    one[1] -= (between.r if np.isnan(one[2]) else one[2]) * (ends - now)
-                running = [one for one in running if one[1] > 1e-12]
-                x, now = moved.y[:, -1], ends
-            now = stop
+            due = min(((t, k) for t, k in system.coming if t <= until + 1e-9), default=None)
+            stop = min(due[0], until) if due else until
+            while system.now < stop - 1e-12:
+                rates = [between.r if one[2] is None else one[2] for one in system.running]
+                ends = min([stop, *(system.now + one[1] / r for one, r in zip(system.running, rates, strict=True))])
+                into = np.zeros(4)
+                for one, rate in zip(system.running, rates, strict=True):
+                    into[one[0]] += rate
+                    one[1] -= rate * (ends - system.now)
+                system.x = _step(between.cl, float(f"{ends - system.now:.12g}")) @ np.append(system.x, into)
+                system.running = [one for one in system.running if one[1] > 1e-9]
+                system.now = ends
+            system.now = stop
             if not due:
-                break
-            todo.remove(due[0])
-            x = _enter(rows[due[0][1]], row if abs(stop - row.time) < 1e-9 else between, x, running)
-        if row.evid == 1 and row.lag == 0:
-            todo.remove((row.time, k))
-            x = _enter(row, row, x, running)
-        out.append(x.copy())
+                return
+            system.coming.remove(due)
+            enter(system, rows[due[1]], at if abs(stop - until) < 1e-9 else between)
+
+    out = []
+    system = _System(np.zeros(4), rows[0].time, [], [])
+    for k, row in enumerate(rows):
+        if row.evid in (3, 4):
+            system = _System(np.zeros(4), row.time, [], [])
+        else:
+            go(system, row.time, rows[k - 1] if locf and k else row, row)
+        if row.evid in (1, 4):
+            if row.ss in (1, 3):
+                system = _System(np.zeros(4), row.time, [], [])
+            if row.ss and row.ii == 0:
+                rate = row.rate if row.rate > 0 else row.r
+                system.x = system.x - np.linalg.solve(matrix(row.cl), rate * np.eye(4)[row.cmt - 1])
+            else:
+                if row.ss:
+                    given = [row.time + row.lag - j * row.ii for j in range(int(past / row.ii), 0, -1)]
+                    long = _System(np.zeros(4), given[0], [], [(t, k) for t in given if t <= row.time + 1e-9])
+                    go(long, row.time, row, row)
+                    system.x, system.running = system.x + long.x, system.running + long.running
+                    system.coming += [(t, k) for t in given if t > row.time + 1e-9]
+                system.coming += [(row.time + row.lag + j * row.ii, k) for j in range(row.addl + 1)]
+                go(system, row.time, row, row)
+        out.append(system.x)
     return np.array(out).T
-
-
-def _enter(dose: Row, at: Row, x: np.ndarray, running: list[list[float]]) -> np.ndarray:
-    amount, duration = _amount_and_duration(dose, at)
-    x = x.copy()
-    if dose.rate == 0:
-        x[dose.cmt - 1] += amount
-    else:
-        running.append([dose.cmt - 1, amount, np.nan if dose.rate == -1 else amount / duration])
-    return x

@@ -45,7 +45,11 @@ def notices(tmp_path: Path, text: str, model: str = ONE_COMPARTMENT) -> str:
         ("1,4,1,-5,0,0,0,0,2", ["AMT", "below 0"]),
         ("1,4,1,.,0,0,0,0,2", ["AMT", "give its amount"]),
         ("1,4,1,10,-3,0,0,0,2", ["RATE", "'-3'", "-2"]),
-        ("1,4,1,10,0,3,12,0,2", ["SS", "'3'"]),
+        ("1,4,1,10,0,4,12,0,2", ["SS", "'4'"]),
+        ("1,4,0,0,0,0,12,0,2", ["II", "EVID 0"]),
+        ("1,4,1,1e400,0,0,0,0,2", ["AMT", "'1e400'"]),
+        ("1,4,0,0,0,0,0,0,1.5", ["CMT", "'1.5'", "1 depot, 2 central"]),
+        ("1,4,0,0,0,0,0,0,7", ["CMT", "'7'", "1 depot, 2 central"]),
         ("1,4,1,10,0,1,0,0,2", ["II", "SS 1"]),
         ("1,4,1,10,0,0,0,2,2", ["II", "ADDL 2"]),
         ("1,4,1,10,0,0,12,1.5,2", ["ADDL", "'1.5'"]),
@@ -147,6 +151,34 @@ def test_what_is_kept_but_not_used_is_said(tmp_path: Path) -> None:
     assert "ARM:" in said
     header = (tmp_path / "out.csv").read_text().splitlines()[0]
     assert header.startswith(HEAD + ",DV,MDV,ARM,depot,central,CP")
+
+
+def test_what_changes_nothing_is_said(tmp_path: Path) -> None:
+    bare = ONE_COMPARTMENT.partition("lag_central")[0]
+    head = HEAD + ",lag_central,dur_depot"
+    none = notices(tmp_path, data("1,0,1,0,0,0,0,0,1,2,3", "1,4,0,0,0,0,0,0,1000,2,3", head=head), bare)
+    assert "doses of 0 give nothing" in none
+    assert "lag_central: kept and not used; no dose goes into central" in none
+    assert "dur_depot: kept and not used; no dose with RATE -2 goes into depot" in none
+    assert "output compartment" in none
+
+
+def test_an_item_of_nonmem_feeds_the_parameter_of_its_name(tmp_path: Path) -> None:
+    text = ONE_COMPARTMENT + "AMT = 7; TIME = 7; DV = 7;\nsaid := AMT + TIME + DV\n"
+    found = run(tmp_path, text, data(DOSE + ",.", SEEN + ",0.5", head=HEAD + ",DV"))
+    assert column(found, "said") == [100.0, 4.5]
+
+
+def test_numbers_of_individuals_that_differ_in_the_last_of_many_digits_are_kept_apart(tmp_path: Path) -> None:
+    rows = [f"2024112600000001{k},{t},{e},{a},0,0,0,0,1" for k in (2, 3) for t, e, a in ((0, 1, 100 * k), (4, 0, 0))]
+    found = column(run(tmp_path, ONE_COMPARTMENT, data(*rows)), "CP")
+    assert found[3] == pytest.approx(1.5 * found[1], rel=1e-9)
+
+
+def test_a_state_that_is_no_number_any_more_is_refused_with_its_record(tmp_path: Path) -> None:
+    refusal = refused(tmp_path, data(DOSE, "1,1e300,0,0,0,0,0,0,2"))
+    assert refusal.code == "MODEL-VALUE"
+    assert "record 2 (line 3" in refusal.sentence
 
 
 def test_without_evid_an_amount_makes_a_dose_and_that_is_said(tmp_path: Path) -> None:

@@ -60,11 +60,32 @@ def predict(table: Table, model: Model, *, clock: str = "nocb") -> tuple[np.ndar
     """(every output of the model at every record, shape (outputs, records), notices)."""
     run = _Run(table, model, _values(table, model))
     states = np.hstack([run.individual(rows, clock == "locf") for rows in table.people])
+    if not np.isfinite(states).all():
+        place = int(np.flatnonzero(~np.isfinite(states).all(axis=0))[0])
+        state = model.states[int(np.flatnonzero(~np.isfinite(states[:, place]))[0])]
+        where = table.records[place]
+        sentence = f"model: {state} is no finite number at record {where.number} (line {where.line}, {where.time:g} h)"
+        raise Refusal("MODEL-VALUE", f"{sentence}; look at its equation and at the values there", field=state)
     names = run.values | dict(zip(model.states, states, strict=True)) | {"time": run.times}
     with np.errstate(all="ignore"):
         evaluate = Evaluator(model.program, names, len(table.records))
         found = np.array([evaluate(model.program.outputs[name]) for name in model.outputs])
-    return found, (*table.notices, *run.notices)
+    blank = [n for n, row in zip(model.outputs, found, strict=True) if not np.isfinite(row).all()]
+    said = [f"{name}: no finite number at some of the records" for name in blank]
+    return found, (*table.notices, *_idle(table), *run.notices, *said)
+
+
+def _idle(table: Table) -> list[str]:
+    """A sentence for each reserved column that no dose of the data set looks at."""
+    doses = [record for record in table.records if record.evid in (1, 4)]
+    looks = {"lag": None, "f": None, "dur": -2, "rate": -1}
+    found = []
+    for kind, state in table.absorption:
+        mode = looks[kind]
+        if not any(d.compartment == state and mode in (None, d.rate) for d in doses):
+            which = "no dose" if mode is None else f"no dose with RATE {mode}"
+            found.append(f"{kind}_{state}: kept and not used; {which} goes into {state}")
+    return found
 
 
 def _values(table: Table, model: Model) -> dict[str, float | np.ndarray]:

@@ -1,8 +1,8 @@
 """A NONMEM data set as checked records: what each row says, and which column feeds which parameter.
 
 The one thing to know: every column is accounted for. A column is one of NONMEM's own (ID, TIME, EVID, ...), feeds the
-parameter of the model text that has its name, is a reserved `lag_`, `f_`, `dur_` or `rate_` of a compartment, is known
-bookkeeping (then a notice names it), or is refused by name. Nothing is skipped in silence.
+parameter of the model text that has its name (as NONMEM's own may, too), is a reserved `lag_`, `f_`, `dur_` or `rate_`
+of a compartment, is known bookkeeping (then a notice names it), or is refused by name. Nothing is skipped in silence.
 
 Names of columns are compared without regard to case. `.`, `NA` and an empty cell are "no value": zero in a dosing
 column, as in NONMEM, and refused where a parameter needs a number (NONMEM would take zero there, which is never
@@ -121,7 +121,8 @@ def number(cell: str) -> float | None:
     """The number that a cell holds, nan for "no value", None for anything else."""
     if cell in _NOTHING:
         return np.nan
-    return float(cell.replace("d", "e").replace("D", "e")) if _NUMBER.fullmatch(cell) else None
+    value = float(cell.replace("d", "e").replace("D", "e")) if _NUMBER.fullmatch(cell) else None
+    return value if value is not None and np.isfinite(value) else None
 
 
 class _Reader:
@@ -159,7 +160,7 @@ class _Reader:
 
     def _without_comments(self, rows: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
         kept, left_out = [], 0
-        comment = None if "C" in self.names.parameters else self.column.get("c")
+        comment = None if self._parameter("C") else self.column.get("c")
         for line, cells in rows:
             if len(cells) != len(self.header):
                 sentence = (
@@ -191,11 +192,11 @@ class _Reader:
         unknown: list[str] = []
         for lower, place in self.column.items():
             name = self.header[place]
-            if lower in _ITEMS and not (lower == "c" and "C" in self.names.parameters):
+            parameter = self._parameter(name)
+            if lower in _ITEMS and parameter is None:
                 if lower in ours:
                     raise self._computed(name)
                 continue
-            parameter = self._parameter(name)
             kind, _, suffix = lower.partition("_")
             state = self.names.compartment(suffix) if kind in RESERVED and suffix else None
             if parameter is not None:
@@ -228,7 +229,7 @@ class _Reader:
         if kept:
             why = "kept in the output and not used; the model text has no parameter of that name"
             self.notices.append(f"{', '.join(kept)}: {why}")
-        if "dv" in self.column:
+        if "dv" in self.column and self._parameter("DV") is None:
             self.notices.append("DV: kept in the output and not used; a simulation needs no observed values")
         return feeds, absorption
 
@@ -251,7 +252,8 @@ class _Reader:
         value = self.rows[record][1][self.column[name.lower()]] if name.lower() in self.column else None
         shown = "" if value is None else f" is {value!r}"
         where = f"data: record {record + 1} (line {self.rows[record][0]}): {name}{shown}"
-        return Refusal(code, f"{where} {sentence}", field=name, value=value)
+        joint = "" if sentence.startswith(";") else " "
+        return Refusal(code, f"{where}{joint}{sentence}", field=name, value=value)
 
     def _numbers(self, place: int, *, empty: float | None = None) -> np.ndarray:
         """A column's numbers; `empty` stands for "no value", None refuses it."""
@@ -285,7 +287,7 @@ class _Reader:
         return self._numbers(place)
 
     def _evids(self, dosing: np.ndarray) -> np.ndarray:
-        mdv = self._whole("MDV", (0, 1), "; it is 0 or 1")
+        mdv = self._whole("MDV", (0, 1, 100, 101), "; it is 0, 1, 100 or 101")
         if "mdv" in self.column:
             self.notices.append("MDV: kept in the output; every record gets a prediction, so it changes nothing")
         if "evid" in self.column:
@@ -293,14 +295,14 @@ class _Reader:
                 "EVID", (0, 1, 2, 3, 4), "; it is 0 observation, 1 dose, 2 other, 3 reset or 4 reset and dose"
             )
         self.notices.append("EVID: there is no such column; records with an amount or a rate were taken as doses")
-        return np.where(dosing, 1, np.where(mdv == 1, 2, 0))
+        return np.where(dosing, 1, np.where(np.isin(mdv, (1, 101)), 2, 0))
 
     def _compartments(self, evid: np.ndarray) -> list[str]:
         place = self.column.get("cmt")
         states = self.names.states
         listed = ", ".join(f"{k} {s}" for k, s in enumerate(states, 1))
         out: list[str] = []
-        silent = 0
+        silent = elsewhere = 0
         for record, (_, cells) in enumerate(self.rows):
             cell = "0" if place is None or cells[place] in _NOTHING else cells[place]
             dose = evid[record] in (1, 4)
@@ -310,14 +312,17 @@ class _Reader:
                 out.append(states[0])
                 continue
             state = self.names.compartment(str(int(value)) if value is not None and value == int(value) else cell)
-            if state is None and dose:
-                raise self._refuse("DATA-VALUE", record, "CMT", f"and no compartment of the text ({listed})")
-            if state is None and value is None:
-                raise self._refuse("DATA-VALUE", record, "CMT", f"and no compartment of the text ({listed})")
-            if value is not None and value < 0:
+            if value is not None and value < 0 and evid[record] != 3:  # a reset does not look at it
                 sentence = "; compartments cannot be turned off, so give a number from 1, or a name"
                 raise self._refuse("DATA-VALUE", record, "CMT", sentence)
+            if state is None and evid[record] != 3:
+                if dose or value not in (len(states) + 1, 100, 1000):  # NONMEM's numbers of the output compartment
+                    raise self._refuse("DATA-VALUE", record, "CMT", f"and no compartment of the text ({listed})")
+                elsewhere += 1
             out.append(state or states[0])
+        if elsewhere:
+            why = "which a text does not have; they got every output of the text like all others"
+            self.notices.append(f"CMT: {elsewhere} records look at NONMEM's output compartment, {why}")
         if silent and len(states) > 1:
             self.notices.append(
                 f"CMT: not given for {silent} doses, which went into the first compartment, {states[0]}"
@@ -330,7 +335,7 @@ class _Reader:
         feeds, absorption = self._feeds()
         time = self._times()
         amount, rate, interval = self._item("AMT"), self._item("RATE"), self._item("II")
-        steady = self._whole("SS", (0, 1, 2), "; it is 0 no, 1 steady state, or 2 steady state on top of what is there")
+        steady = self._whole("SS", (0, 1, 2, 3), "; it is 0 no, 1 or 3 steady state, or 2 that on top")
         additional = self._whole("ADDL", None, "; it is a whole number from 0 of further doses")
         dosing = (amount != 0) | (rate != 0) | (steady != 0)
         evid = self._evids(dosing)
@@ -359,17 +364,21 @@ class _Reader:
             cells=tuple(tuple(cells) for _, cells in self.rows),
             records=records,
             people=self._people(records),
-            fed={name: self._numbers(place) for name, place in feeds.items()},
+            fed={name: self._numbers(place, empty=self._if_empty(place)) for name, place in feeds.items()},
             absorption={key: self._numbers(place, empty=np.nan) for key, place in absorption.items()},
             notices=tuple(dict.fromkeys(self.notices)),
         )
+
+    def _if_empty(self, place: int) -> float | None:
+        """What an empty cell of a column that feeds a parameter says: zero in NONMEM's own items, else nothing."""
+        return 0.0 if self.header[place].lower() in _ITEMS else None
 
     def _person(self, record: int) -> str:
         cell = self.rows[record][1][self.column["id"]]
         if cell in _NOTHING:
             raise self._refuse("DATA-ID", record, "ID", "; every record says whose it is, so give a number or a name")
         value = number(cell)
-        return cell if value is None else f"{value:.15g}"
+        return cell if value is None or abs(value) >= 1e15 else f"{value:.15g}"
 
     def _check(self, r: Record, dosing: bool) -> None:
         k = r.number - 1
@@ -378,7 +387,8 @@ class _Reader:
             return self._refuse("DATA-DOSE", k, name, sentence)
 
         if r.evid not in (1, 4):
-            for name, value in (("AMT", r.amount), ("RATE", r.rate), ("SS", r.steady), ("ADDL", r.additional)):
+            told = {"AMT": r.amount, "RATE": r.rate, "SS": r.steady, "ADDL": r.additional, "II": r.interval}
+            for name, value in told.items():
                 if value:
                     sentence = f"on a record with EVID {r.evid}, which gives no dose; write 0, or EVID 1 for a dose"
                     raise refuse(name, sentence)
@@ -406,8 +416,10 @@ class _Reader:
             raise refuse("II", f"with SS {r.steady}; give the hours between the doses, above 0")
         if r.interval and not (r.additional or r.steady):
             self.notices.append("II: without ADDL or SS it has no effect")
-        if not dosing and self._empty(k, "AMT"):
-            raise refuse("AMT", "on a dose; give its amount")
+        if not dosing:
+            if self._empty(k, "AMT"):
+                raise refuse("AMT", "on a dose; give its amount")
+            self.notices.append("AMT: doses of 0 give nothing")
 
     def _empty(self, record: int, name: str) -> bool:
         place = self.column.get(name.lower())

@@ -8,8 +8,8 @@ for that dose, its ADDL and the doses implied by SS. `locf` instead lets a value
 next. What a dose that enters at its own record needs comes from that record under both.
 
 At one time the order is: doses of earlier records that enter now (lagged or ADDL), then the records in the order of the
-file; a record's own row shows the state after its own event. EVID 3 and 4, and SS 1, cancel running infusions and all
-doses still to come.
+file; a record's own row shows the state after its own event. EVID 3 and 4, and SS 1 and 3, cancel running infusions and
+all doses still to come.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ class _Walk:
         lag = self.setting.absorption("lag", record.compartment, place)
         if not (np.isfinite(lag) and lag >= 0):
             raise self._bad("lag", record, place, lag, "0 or above")
-        if record.steady == 1:
+        if record.steady in (1, 3):
             self.cancel()
         if record.steady and record.amount == 0 and record.interval == 0:
             self._constant(place, lag)
@@ -263,8 +263,10 @@ class _Walk:
             earlier += 1
 
     def _settle(self, cycle: Cycle, phase: float, place: int) -> None:
-        alone = self.records[place].steady == 2
-        start = np.zeros_like(self.x) if alone else self.setting.initial(place)
+        steady = self.records[place].steady
+        alone = steady == 2
+        here = self.x if steady == 3 else self.setting.initial(place)  # SS 3 says that the search begins here
+        start = np.zeros_like(self.x) if alone else here
         settled = self.setting.flow(place).steady(cycle, phase, start, alone=alone)
         self.x = self.x + settled if alone else settled
 
