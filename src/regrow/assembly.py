@@ -30,6 +30,7 @@ BELIEF = {
     "masked": "u_masked",
     "none": None,
 }
+MAY_BE_PLACEBO = ("saline-blind", "active-placebo")
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,8 @@ class Assembly:
             self._refuse_unused()
         if self.course.belief != "none" and "sigma0" not in (self.condition.sets if self.condition else {}):
             values["care"] = 1.0
+        if values["care_new"] and self.course.belief in MAY_BE_PLACEBO:
+            values["new_blind"] = 1.0
         values |= (self.condition.sets if self.condition else {}) | dict(self.switches.sets) | dict(self.course.about)
         for name, factor in self.scaled.items():
             if name in values:
@@ -192,17 +195,21 @@ class Assembly:
     def _moves(self, session: Session, values: Mapping[str, np.ndarray]) -> list[engine.Event]:
         """The jumps of a session: what it is worth to somebody who believes in it, and what a drug moves by itself.
 
-        The first session of a planned course brings less than a single one, later ones less still.
+        Who may have got saline and feels a drug comes part of the way to the belief of who knows. The first session of
+        a planned course brings less of what belief adds to the visit itself than a single one, later ones less still.
         """
         there = self.compiled.states
         moves: list[engine.Event] = []
         name = BELIEF[self.course.belief]
         if name is not None and "X" in there:
+            visit = values["u_saline"]
             u = values[name]
+            if name == "u_saline" and any(drugs.get(dose.drug).felt for dose in session.doses):
+                u = visit + values["felt"] * (values["u_open"] - visit)
             if session.start_h > 0:
                 u = u * values["p_later"]
             elif self._planned:
-                u = u * values["p_first"]
+                u = visit + values["p_first"] * (u - visit)
             moves.append(engine.Jump(session.start_h, "X", 1 - u, u * values["X0"]))
             if "Y" in there:
                 moves.append(engine.Jump(session.start_h, "Y", 1 - u, u * values["y_acute"] * values["X0"]))

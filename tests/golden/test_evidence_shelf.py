@@ -54,6 +54,7 @@ OVERLAPPING = {
     "undurraga2012",
     "wajs2020",
     "wilkinson2018",
+    "wilkinson2019",
     "walsh2002",
     "xu2016",
     "zarate2006-pk",

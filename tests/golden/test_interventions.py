@@ -295,7 +295,7 @@ def ssri_alone() -> None:
 @row("i30")
 def placebo_with_belief() -> None:
     p = {name: parameter.value for name, parameter in mechanism.parameters().items()}
-    first, later = p["u_saline"] * p["p_first"], p["u_saline"] * p["p_later"]
+    first, later = p["u_saline"], p["u_saline"] * p["p_later"]
     saline = course(until=360, expectancy=[(24.0 * day, later if day else first) for day in (0, 3, 7, 10)])
     assert -6 < saline.change(360) < -2
     assert course(expectancy=[(0.0, p["u_active"])]).change(24) == pytest.approx(-9.0, abs=1.5)

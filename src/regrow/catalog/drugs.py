@@ -91,8 +91,9 @@ class Drug(_Row):
 
     `model` names the drug's own pharmacokinetic model where the ketamine shelf does not hold for it; `sets` gives
     parameters of the mechanism their value under this drug (as a switch does); `moves` names states that each session
-    moves towards 1, by the share that a parameter states. `unknown` lists read-outs that have no
-    number under this drug: null, never zero. `usual` is the dose a run takes where none is stated.
+    moves towards 1, by the share that a parameter states; `felt` says that people notice that they got it. `unknown`
+    lists read-outs that have no number under this drug: null, never zero. `usual` is the dose a run takes where none
+    is stated.
     """
 
     id: str
@@ -104,6 +105,7 @@ class Drug(_Row):
     model: str | None = None
     sets: dict[str, float] = {}
     moves: dict[str, str] = {}
+    felt: bool = False
     unknown: tuple[str, ...] = ()
     usual: Usual | None = None
     notes: tuple[str, ...] = ()

@@ -20,7 +20,7 @@ import numpy as np
 
 from regrow import mechanism
 from regrow.catalog import evidence
-from regrow.catalog.evidence import Study
+from regrow.catalog.evidence import Contrast, Study
 from regrow.evidence import measure, verdict
 from regrow.evidence.arms import SEED, Arms, Place
 from regrow.evidence.verdict import Z95
@@ -31,8 +31,10 @@ from regrow.refusal import Refusal
 PEOPLE, FEWEST = 128, 8
 STEP = 0.02  # of a finite difference, on the scale a parameter is fitted on; predictions are smooth in it
 ROUNDS = 20
-# Share of the spread between studies that belongs to the study, to the arm, and to the figure alone (assumed).
-OF_STUDY, OF_ARM, OF_FIGURE = 0.2, 0.2, 0.6
+# Share of the spread between studies that belongs to the study, to the arm, and to the figure alone: misfits of one
+# study's figures agree that much (docs/decisions/0073).
+OF_STUDY, OF_ARM, OF_FIGURE = 0.4, 0.2, 0.4
+SAME_PEOPLE = 0.5  # share of a figure's own error that its arm's people bring, whatever is counted in them (assumed)
 SOFT = 0.5  # standard errors from which a misfit counts less than by its square, so that odd trials pull little
 # Standard error of a figure printed without one, by kind (assumed: that of a study of about 20 people an arm).
 UNSTATED = {"points": 2.5, "share": 11.0, "difference": 2.5, "share_difference": 12.0}
@@ -210,7 +212,9 @@ class Problem:
     def whitener(self) -> np.ndarray:
         """The matrix that makes the errors of the figures independent and of size one."""
         targets = self.targets
-        covariance = np.diag([t.error**2 + OF_FIGURE * t.between**2 for t in targets])
+        covariance = np.diag([(1 - SAME_PEOPLE) * t.error**2 + OF_FIGURE * t.between**2 for t in targets])
+        people = self._of_people()
+        covariance += people @ people.T
         own = np.array([t.sign * t.between for t in targets])
         contrast = np.array([" - " in t.place.arm for t in targets])
         study = np.array([t.place.study.id for t in targets])
@@ -218,6 +222,17 @@ class Problem:
         same = (study[:, None] == study) & (contrast[:, None] == contrast)
         covariance += np.outer(own, own) * same * (OF_STUDY + OF_ARM * (arm[:, None] == arm))
         return np.linalg.inv(np.linalg.cholesky(covariance))
+
+    def _of_people(self) -> np.ndarray:
+        """How chance in the people of each arm moves each figure (figures, arms): a contrast moves with both."""
+        arms = {key: k for k, key in enumerate(self.arms.prepared)}
+        found = np.zeros((len(self.targets), len(arms)))
+        for row, target in zip(found, self.targets, strict=True):
+            names = target.place.arm.split(" - ") if isinstance(target.place.figure, Contrast) else [target.place.arm]
+            load = target.sign * target.error * math.sqrt(SAME_PEOPLE / len(names))
+            for name, side in zip(names, (1, -1), strict=False):
+                row[arms[target.place.study.id, name]] = side * load
+        return found
 
     def residuals(self, x: np.ndarray) -> np.ndarray:
         return np.concatenate([self.whitener @ self.off(x[None])[0], (x - self.middle) / self.sd])

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from regrow import mechanism
+from regrow.assembly import MAY_BE_PLACEBO
 from regrow.catalog.evidence import Arm, Baseline, Figure, Study
 from regrow.catalog.notation import amount, when
 from regrow.evidence.measure import HAMILTON
@@ -117,7 +118,13 @@ def about(study: Study, arm: Arm) -> tuple[tuple[str, float], ...]:
         failed = stated.centre
     pill = arm.drug == "placebo" and arm.route == "oral"
     new = pill or any(name in NEW_CARE for name in arm.background)
-    known = {"failed": failed} | ({"care_new": 1.0} if new else {}) | ({"ward": 1.0} if WARD in arm.background else {})
+    known = {"failed": failed}
+    if new:
+        known["care_new"] = 1.0
+    if (pill and arm.belief in MAY_BE_PLACEBO) or (new and "oral-new-blind" in arm.background):
+        known["new_blind"] = 1.0
+    if WARD in arm.background:
+        known["ward"] = 1.0
     return tuple(known.items())
 
 
