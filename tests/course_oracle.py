@@ -40,6 +40,7 @@ FLOORS = {"D": 1.0}  # a score below one point of sixty says no more than one of
 ROUTES = {
     "iv": Dose("ketamine", 0.5, "mg/kg", "iv", 2 / 3),
     "iv 100 min": Dose("ketamine", 1.0, "mg/kg", "iv", 100 / 60),
+    "iv bolus": Dose("ketamine", 2.0, "mg/kg", "iv", 0.0),
     "im": Dose("ketamine", 0.75, "mg/kg", "im"),
     "nasal": Dose("esketamine", 84.0, "mg", "intranasal"),
     "oral": Dose("ketamine", 2.0, "mg/kg", "oral"),
@@ -68,7 +69,7 @@ def arm(routes: str, sessions: int, n: int, seed: int) -> Arm:
     draw = np.random.default_rng([seed, sessions, len(routes)])
     gaps = draw.choice([1.0, 2.0, 3.0, 4.0, 7.0, 10.0, 2.37], sessions - 1)
     days = tuple(np.concatenate([[0.0], np.cumsum(gaps)]).tolist())
-    kinds = list(ROUTES.values()) if routes == "mixed" else [ROUTES[routes]]
+    kinds = [ROUTES[routes]] if routes != "mixed" else [dose for dose in ROUTES.values() if dose.duration_h != 0]
     if routes == "mixed":  # one plasma model carries one drug at a time here: the spray gives ketamine
         kinds = [d if d.drug == "ketamine" else Dose("ketamine", 56.0, "mg", "intranasal") for d in kinds]
     doses = tuple((kinds[k % len(kinds)],) for k in range(sessions))

@@ -26,3 +26,16 @@ def test_every_read_out_keeps_its_bar_against_a_tight_reference(routes: str, ses
     assert apart["D"].max() <= 5e-4
     assert apart["density"].max() <= 1e-4
     assert max(apart["C_S"].max(), apart["C_R"].max()) <= 1e-6
+
+
+def test_a_large_bolus_keeps_every_bar_and_a_coarse_grid_that_does_not_is_made_finer() -> None:
+    some = arm("iv bolus", 2, 2, seed=5)
+    wanted = np.stack([reference(some, person, OUTPUTS) for person in range(some.n)], axis=1)
+    found = some.solved(OUTPUTS)
+    assert not found.notices
+    apart = misses(OUTPUTS, found.values, wanted)
+    for output, (_, bar) in BARS.items():
+        assert apart[output].max() <= bar, output
+    coarse = some.solved(OUTPUTS, accuracy="standard", precision="mixed")
+    assert "a finer grid was used for all" in " ".join(coarse.notices)
+    assert misses(OUTPUTS, coarse.values, wanted)["D"].max() <= 1e-4

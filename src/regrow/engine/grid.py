@@ -62,11 +62,12 @@ class Pace:
         return Pace(tuple(0.5 * h for h in self.lengths), self.sweeps)
 
 
-AGES = (0.0, 0.1, 0.2, 0.5, 0.9, 1.5, 2.5, 4.0, 5.0, 7.0, 10.0, 20.0, 48.0, 100.0, 240.0, 600.0)
+AGES = (0.0, 0.02, 0.1, 0.2, 0.5, 0.9, 1.5, 2.5, 4.0, 5.0, 7.0, 10.0, 20.0, 48.0, 100.0, 240.0, 600.0)
 # Found by changing one length at a time and watching the errors of 192 varied people on courses by every route, for the
 # smallest error at a given cost. `FINE` keeps every output, metabolites too; `STANDARD` the score and the synapses.
-STANDARD = Pace((0.03, 0.12, 0.14, 0.4, 0.23, 0.55, 0.34, 0.43, 0.74, 1.4, 1.9, 9.2, 21.7, 25.0, 25.0, 72.0))
-FINE = Pace((0.007, 0.032, 0.037, 0.042, 0.05, 0.095, 0.147, 0.26, 0.26, 0.42, 0.73, 1.8, 2.9, 14.0, 14.0, 36.0))
+# The tiny first steps of `FINE` are for a bolus: what it blocks grows from zero like a power of time.
+STANDARD = Pace((0.03, 0.048, 0.12, 0.14, 0.4, 0.23, 0.55, 0.34, 0.43, 0.74, 1.4, 1.9, 9.2, 21.7, 25.0, 25.0, 72.0))
+FINE = Pace((0.001, 0.0085, 0.024, 0.028, 0.033, 0.042, 0.08, 0.125, 0.22, 0.2, 0.33, 0.73, 1.8, 2.9, 14.0, 14.0, 36.0))
 
 
 @dataclass(frozen=True)
