@@ -265,7 +265,7 @@ def check(
 
 @evidence.command()
 def calibrate(
-    out: Annotated[Path, typer.Option(help="Folder for parameters.toml, between.toml and calibration.md.")] = Path(
+    out: Annotated[Path, typer.Option(help="Folder for the files of parameters and the report of the fit.")] = Path(
         "calibration"
     ),
     people: Annotated[int, typer.Option(help="People simulated for each arm.")] = 128,
@@ -280,7 +280,9 @@ def calibrate(
 
     written.check_folder(out)
     found = fit.calibrate(fit.shelf(), people=people, seed=seed, progress=tell)
-    for path in written.write(found, out):
+    tell("the rival, without the drug")
+    bare = fit.calibrate(fit.shelf(), people=people, seed=seed, drug=False, progress=tell)
+    for path in written.write(found, bare, out):
         typer.echo(path)
 
 

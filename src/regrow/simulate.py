@@ -174,7 +174,7 @@ def run(
     progress: Callable[[float], None] | None = None,
     equations: str | None = None,
     only: tuple[str, ...] = (),
-    scaled: Mapping[str, float] | None = None,
+    scaled: Mapping[str, float | np.ndarray] | None = None,
     accuracy: str = "fine",
     precision: str = "double",
 ) -> Result:
@@ -304,7 +304,7 @@ class How:
     precision: str
     threads: int
     only: tuple[str, ...] = ()
-    scaled: Mapping[str, float] = field(default_factory=dict)
+    scaled: Mapping[str, float | np.ndarray] = field(default_factory=dict)
 
 
 def solve_chunk(job: tuple[Course, Population, np.ndarray, How]) -> _Part:

@@ -140,9 +140,11 @@ def test_what_is_written_changes_numbers_and_nothing_else(tmp_path):
         fitted = {f.knob.of for f in fit.fitted if f.knob.name == name}
         if "value" not in fitted:
             assert row["value"] == before[name]["value"], name
-    paths = written.write(fit, tmp_path)
-    assert [path.name for path in paths] == ["parameters.toml", "between.toml", "calibration.md"]
-    assert "theta_W" in paths[2].read_text(encoding="utf-8")
+    paths = written.write(fit, fit, tmp_path)
+    assert [path.name for path in paths] == ["parameters.toml", "between.toml", "no_drug.toml", "calibration.md"]
+    assert "theta_W" in paths[3].read_text(encoding="utf-8")
+    stored = tomllib.loads(paths[2].read_text(encoding="utf-8"))
+    assert stored["X0"].keys() == {"value", "spread"}
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(p.name for p in paths)
 
 

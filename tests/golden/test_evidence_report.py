@@ -4,7 +4,6 @@ from functools import cache
 from html import escape
 from html.parser import HTMLParser
 
-import numpy as np
 import pytest
 
 from regrow import report
@@ -12,6 +11,7 @@ from regrow.catalog import evidence
 from regrow.catalog.claims import claims
 from regrow.chart import Forest, Row, forest_svg, forest_table
 from regrow.evidence import rivals
+from regrow.evidence.calibrate import WITHOUT_DRUG
 from regrow.evidence.checking import check_study, tally
 from regrow.evidence.predict import predict_arm
 from regrow.refusal import Refusal
@@ -121,20 +121,22 @@ def test_a_forest_draws_every_row_and_marks_what_lies_outside():
 
 def test_the_model_without_its_drug_gives_both_arms_of_a_trial_the_same():
     study = evidence.get("murrough2013-ajp")
-    rows, lift = rivals.no_drug_fit([study], predict_arm, people=PEOPLE, seed=1)
-    assert lift in rivals.LIFTS
+    rows = rivals.no_drug_rows([study], people=PEOPLE, seed=1)
     both = [row.predicted.value for row in rows if row.figure.what == "change" and row.predicted]
     assert both[0] == pytest.approx(both[1], abs=1e-6)  # midazolam sedates and does nothing to the mood
 
 
-def test_lifting_expectancy_moves_everyone_further_in_the_way_they_went():
-    study = evidence.get("murrough2013-ajp")
-    arm = study.arm[0]
-    sim = rivals.without_drug(predict_arm)(study, arm, arm.observed, PEOPLE, 1)
-    more = rivals.lifted(sim, 2.0)
-    fell = sim.baseline - sim.at("madrs", 24.0)
-    assert np.all((more.baseline - more.at("madrs", 24.0) - fell) * np.sign(fell) >= -1e-6)
-    assert rivals.lifted(sim, 1) is sim
+def test_the_model_without_its_drug_says_nothing_of_plasma_and_does_better_than_the_drug_left_out():
+    study = evidence.get("daly2018")
+    bare = rivals.no_drug_rows([study], people=PEOPLE, seed=1)
+
+    def unfitted(study, arm, figures, people, seed):
+        return predict_arm(study, arm, figures, people, seed, scaled=WITHOUT_DRUG)
+
+    left_out = check_study(study, people=PEOPLE, seed=1, predict=unfitted)
+    assert sum(bool(row.within) for row in bare) > sum(bool(row.within) for row in left_out)
+    levels = rivals.no_drug_rows([evidence.get("peltoniemi2011")], people=PEOPLE, seed=1)
+    assert all(row.predicted is None for row in levels)
 
 
 def test_a_class_mean_never_knows_the_figures_own_study():

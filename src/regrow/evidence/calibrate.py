@@ -40,8 +40,9 @@ SOFT = 0.5  # standard errors from which a misfit counts less than by its square
 UNSTATED = {"points": 2.5, "share": 11.0, "difference": 2.5, "share_difference": 12.0}
 UNSTATED_OTHERWISE = 0.3
 AS_STUDIES = 4.0  # what `between.toml` assumes counts as so many studies
-# What belongs to the drug alone: left out where the fit does without one.
-OF_DRUG = ("theta_W", "k_severe", "k_P", "k_F", "F_max", "tau_n", "phi", "tau_S")
+# What belongs to the drug alone, and what the rival's fit puts in its place: left out where the fit does without one.
+OF_DRUG = ("theta_W", "k_severe", "k_P", "k_F", "F_max", "tau_n", "phi", "tau_S", "felt")
+WITHOUT_DRUG = {"theta_W": 0.0, "felt": 0.0}
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,20 @@ def spread_between(kind: str, between: Mapping[str, float]) -> float:
     return between[kind] * LOGIT if kind == "share" else between[kind]
 
 
+def factor(
+    people: Population, name: str, value: Any = None, spread: np.ndarray | float | None = None
+) -> np.ndarray | float:
+    """What turns the shipped values of these people into those of another value and spread of one parameter."""
+    row = mechanism.parameters()[name]
+    value = row.value if value is None else value
+    if row.spread is None:
+        return value / row.value
+    z = normal(people.seed, people.index, f"parameter:{name}")
+    if row.spread.sd:
+        return (value + (row.spread.sd if spread is None else spread) * z) / (row.value + row.spread.sd * z)
+    return value / row.value * np.exp(((row.spread.omega if spread is None else spread) - row.spread.omega) * z)
+
+
 class Problem:
     """Residuals of the figures and of the priors as functions of the numbers fitted."""
 
@@ -171,22 +186,11 @@ class Problem:
         for column, knob in enumerate(self.knobs):
             values = np.array([knob.from_scale(x) for x in sets[:, column]])[:, None]
             tried.setdefault(knob.name, {})[knob.of] = values
-        found = {name: self._factor(people, name, **new) for name, new in tried.items()}
+        found = {name: np.asarray(factor(people, name, **new)) for name, new in tried.items()}
         found["leave"] = found["leave"][:, 0]
-        return found if self.drug else found | {"theta_W": np.zeros((len(sets), 1))}
-
-    def _factor(
-        self, people: Population, name: str, value: np.ndarray | None = None, spread: np.ndarray | None = None
-    ) -> np.ndarray:
-        """What turns the shipped values of these people into those of another value and spread."""
-        row = mechanism.parameters()[name]
-        value = np.array([[row.value]]) if value is None else value
-        if row.spread is None:
-            return value / row.value
-        z = normal(people.seed, people.index, f"parameter:{name}")
-        if row.spread.sd:
-            return (value + (row.spread.sd if spread is None else spread) * z) / (row.value + row.spread.sd * z)
-        return value / row.value * np.exp(((row.spread.omega if spread is None else spread) - row.spread.omega) * z)
+        if not self.drug:
+            found |= {name: np.full((len(sets), 1), x) for name, x in WITHOUT_DRUG.items()}
+        return found
 
     def predicted(self, sets: np.ndarray) -> np.ndarray:
         """The figures under each set (m, figures); what was asked before is not computed again."""

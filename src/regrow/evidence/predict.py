@@ -63,7 +63,7 @@ def predict_arm(
     figures: tuple[Figure, ...],
     people: int,
     seed: int,
-    scaled: Mapping[str, float] | None = None,
+    scaled: Mapping[str, float | np.ndarray] | None = None,
 ) -> Simulated:
     """The arm simulated for `people` persons like the study's, long and fine enough for `figures`.
 
@@ -101,7 +101,7 @@ def predict_arm(
         seed=drawn.seed,
         rating_sd=RATING_SD,
         missing=missing,
-        left=left(study) * (scaled or {}).get("leave", 1.0),
+        left=left(study) * float((scaled or {}).get("leave", 1.0)),
     )
 
 

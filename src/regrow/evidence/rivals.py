@@ -1,16 +1,18 @@
 """What a dull rival would have said of the same figures: the model without its drug, and the mean of figures like it.
 
-The one thing to know: a model earns its keep only beside these. The no-drug fit keeps everything but the drug, and its
-expectancy is fitted anew to the calibration figures. The class mean knows no model at all: it says of a figure what the
-calibration figures of its kind, drug class and time said on average, never from the figure's own study.
+The one thing to know: a model earns its keep only beside these. The no-drug fit keeps everything but the drug, and all
+that is left is fitted anew to the calibration figures. The class mean knows no model at all: it says of a figure what
+the calibration figures of its kind, drug class and time said on average, never from the figure's own study.
 """
 
 from __future__ import annotations
 
-import math
+import tomllib
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -18,10 +20,11 @@ import numpy as np
 from regrow.catalog.evidence import Arm, Contrast, Figure, Study
 from regrow.catalog.notation import when
 from regrow.evidence import measure, verdict
-from regrow.evidence.checking import Predictor, Report, Row, check_study, is_depression
-from regrow.evidence.simulated import Simulated
+from regrow.evidence.calibrate import WITHOUT_DRUG, factor
+from regrow.evidence.checking import Report, Row, check_study, is_depression
+from regrow.evidence.predict import population, predict_arm
+from regrow.evidence.simulated import Simulated, Unpredictable
 
-LIFTS = tuple(round(0.6 * 1.12**step, 3) for step in range(24))  # how strong expectancy may be, times the model's: to 8
 DRUGS = ("ketamine", "esketamine", "arketamine")
 JUDGED = ("score", "change", "response", "remission")
 Kind = Literal["share", "points", "contrast"]
@@ -41,73 +44,36 @@ class Skill:
 # --- the model without its drug -------------------------------------------------------------------------------------
 
 
-def without_drug(predict: Predictor) -> Predictor:
-    """`predict` with every ketamine taken out: the same people, visits, belief and background."""
+def no_drug(study: Study, arm: Arm, figures: tuple[Figure, ...], people: int, seed: int) -> Simulated:
+    """The arm with every ketamine taken out, by the parameters that fit best without: a Predictor.
 
-    def predict_bare(study: Study, arm: Arm, figures: tuple[Figure, ...], people: int, seed: int) -> Simulated:
-        if arm.drug not in DRUGS:
-            return predict(study, arm, figures, people, seed)
-        bare = arm.model_copy(update={"drug": "placebo", "dose": "0 mg"})
-        return predict(study, bare, tuple(f for f in figures if not f.is_concentration), people, seed)
-
-    return predict_bare
-
-
-def lifted(sim: Simulated, times: float) -> Simulated:
-    """The arm with its improvement `times` as large on the logit of the score, which is how expectancy enters it."""
-    if times == 1 or "madrs" not in sim.values:
-        return sim
-    low, high = 0.05, 59.95
-    start = _logit(np.clip(sim.baseline, low, high))[:, None]
-    moved = start + times * (_logit(np.clip(sim.values["madrs"], low, high)) - start)
-    return replace(sim, values={**sim.values, "madrs": 60 / (1 + np.exp(-moved))})
-
-
-def _logit(score: np.ndarray) -> np.ndarray:
-    return np.log(score / (60 - score))
-
-
-def no_drug_fit(
-    studies: Iterable[Study],
-    predict: Predictor,
-    *,
-    people: int,
-    seed: int,
-    progress: Callable[[str], None] | None = None,
-) -> tuple[list[Row], float]:
-    """The rows of every figure by the no-drug model, its expectancy fitted to the calibration figures; and that lift.
-
-    The fit takes the lift with the least squared z over the calibration figures of depression.
+    The same people, visits, belief and background; `no_drug.toml` holds what `regrow evidence calibrate` found.
     """
-    kept: dict[tuple[str, str], Simulated] = {}
-    bare = without_drug(predict)
+    if arm.drug in DRUGS:
+        arm = arm.model_copy(update={"drug": "placebo", "dose": "0 mg"})
+        figures = tuple(figure for figure in figures if not figure.is_concentration)
+    if not figures:
+        raise Unpredictable("without the drug there is no level of it")
+    drawn = population(study, arm, people, seed)
+    scaled = {name: factor(drawn, name, **numbers) for name, numbers in _fitted().items()} | WITHOUT_DRUG
+    return predict_arm(study, arm, figures, people, seed, scaled=scaled)
 
-    def remember(study: Study, arm: Arm, figures: tuple[Figure, ...], people: int, seed: int) -> Simulated:
-        if (study.id, arm.name) not in kept:
-            kept[study.id, arm.name] = bare(study, arm, figures, people, seed)
-        return kept[study.id, arm.name]
 
-    chosen = list(studies)
-    for study in chosen:
+@cache
+def _fitted() -> dict[str, dict[str, float]]:
+    return tomllib.loads((Path(__file__).parent / "no_drug.toml").read_text(encoding="utf-8"))
+
+
+def no_drug_rows(
+    studies: Iterable[Study], *, people: int, seed: int, progress: Callable[[str], None] | None = None
+) -> list[Row]:
+    """The rows of every figure by the no-drug model."""
+    rows: list[Row] = []
+    for study in studies:
         if progress:
             progress(study.id)
-        check_study(study, people=people, seed=seed, predict=remember)
-
-    def rows(which: Iterable[Study], lift: float) -> list[Row]:
-        def predict(study: Study, arm: Arm, figures: tuple[Figure, ...], people: int, seed: int) -> Simulated:
-            return lifted(remember(study, arm, figures, people, seed), lift)
-
-        return [row for study in which for row in check_study(study, people=people, seed=seed, predict=predict)]
-
-    fitted = [study for study in chosen if study.use == "calibration"]
-    lift = min(LIFTS, key=lambda lift: _misfit(rows(fitted, lift))) if fitted else 1.0
-    return rows(chosen, lift), lift
-
-
-def _misfit(rows: Iterable[Row]) -> float:
-    """Squared z over the figures of depression, each cut at 16 so that no single one leads."""
-    found = [min(row.z**2, 16.0) for row in rows if row.z is not None and judged(row)]
-    return sum(found) / len(found) if found else math.inf
+        rows += check_study(study, people=people, seed=seed, predict=no_drug)
+    return rows
 
 
 # --- class means ----------------------------------------------------------------------------------------------------
@@ -198,7 +164,7 @@ def skills(report: Report, bare: Iterable[Row], means: Iterable[Row]) -> list[Sk
     """The model and its rivals on the figures that all three can speak of, for calibration and validation."""
     sets = {
         "the model": _by_figure(report.rows),
-        "no drug, expectancy fitted anew": _by_figure(bare),
+        "no drug, fitted anew": _by_figure(bare),
         "mean of its class": _by_figure(means),
     }
     shared = set.intersection(*(set(found) for found in sets.values()))

@@ -115,8 +115,24 @@ def check_folder(folder: Path) -> None:
         raise Refusal("OUT-FOLDER", sentence, field="out", value=str(folder))
 
 
-def write(calibration: Calibration, folder: Path) -> tuple[Path, ...]:
-    """The paths of the three files written into `folder`: parameters.toml, between.toml and calibration.md.
+def no_drug_text(calibration: Calibration) -> str:
+    """The values of a fit without the drug, as `rivals` reads them: one table for each parameter."""
+    places = calibration.problem.arms.places
+    lines = [
+        "# What fits the calibration figures best when the drug does nothing and is not felt: a rival of the report",
+        f"# and used by nothing else. Written by `regrow evidence calibrate` ({len(places)} figures, misfit "
+        f"{calibration.cost:.2f}).",
+    ]
+    found: dict[str, dict[str, float]] = {}
+    for fitted in calibration.fitted:
+        found.setdefault(fitted.knob.name, {})[fitted.knob.of] = fitted.value
+    for name, numbers in found.items():
+        lines += ["", f"[{name}]", *(f"{of} = {_number(value)}" for of, value in numbers.items())]
+    return "\n".join(lines) + "\n"
+
+
+def write(calibration: Calibration, without_drug: Calibration, folder: Path) -> tuple[Path, ...]:
+    """The paths of the files written into `folder`: parameters.toml, between.toml, no_drug.toml and calibration.md.
 
     Each is replaced whole or not at all. Fails with CALIBRATION-FILE where the folder cannot be written.
     """
@@ -124,6 +140,7 @@ def write(calibration: Calibration, folder: Path) -> tuple[Path, ...]:
     texts = {
         "parameters.toml": parameters_text(_read(shipped, "mechanism/parameters.toml"), calibration),
         "between.toml": between_text(_read(shipped, "evidence/between.toml"), calibration.between),
+        "no_drug.toml": no_drug_text(without_drug),
         "calibration.md": report(calibration),
     }
     try:

@@ -38,7 +38,6 @@ class Shelf:
     report: Report
     charts: dict[str, list[Chart]]
     skills: list[rivals.Skill] = field(default_factory=list)
-    lift: float = 1.0
     curves: comparators.Curves | None = None
     claims: list[dict[str, Any]] = field(default_factory=list)
     pictures: list[Chart] = field(default_factory=list)
@@ -85,8 +84,8 @@ def gather(
     report = Report(tuple(rows), people, seed)
     counted = {row.study for row in rows if row.use != "check" and rivals.judged(row)}
     tell("the model without its drug")
-    bare, lift = rivals.no_drug_fit(
-        [study for study in by_id.values() if study.id in counted], predict, people=min(people, 400), seed=seed
+    bare = rivals.no_drug_rows(
+        [study for study in by_id.values() if study.id in counted], people=min(people, 400), seed=seed
     )
     tell("treatments side by side")
     curves = comparators.simulated(predict, min(people, 500), seed)
@@ -96,7 +95,6 @@ def gather(
         report,
         charts,
         rivals.skills(report, bare, rivals.class_means(rows, by_id)),
-        lift,
         curves,
         answers.answers(ask),
         claims_page.pictures(),

@@ -166,9 +166,9 @@ def _skill(shelf: Shelf) -> str:
         "rivals",
         "Beside two dull rivals",
         "<p>The same figures of depression, guessed by two that know less. <b>No drug</b>: this model with every "
-        "ketamine taken out and its expectancy fitted anew to the calibration figures (here "
-        f"{shelf.lift:.2g} times as strong). <b>Mean of its class</b>: the mean of the calibration figures of the same "
-        "kind, drug class and time, from other studies. A model is worth having only where it errs less.</p>",
+        "ketamine taken out and all that is left, expectancy above all, fitted anew to the calibration figures. "
+        "<b>Mean of its class</b>: the mean of the calibration figures of the same kind, drug class and time, from "
+        "other studies. A model is worth having only where it errs less.</p>",
         table("Rivals", head, rows),
     )
 
