@@ -125,6 +125,7 @@ class ScaleFile(_Part):
     measures: str
     by: Literal["clinician", "patient", "either"]
     confidence: Confidence
+    source: str
     licence: Licence
     items: tuple[Items, ...]
     total: tuple[float, float] | None = None
