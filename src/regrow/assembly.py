@@ -137,7 +137,7 @@ class Assembly:
         for drug in self.drugs:
             values |= drug.sets
         if self.equations is not None:
-            self._refuse_unused()
+            self._refuse_unused(values)
         if self.course.belief != "none" and "sigma0" not in (self.condition.sets if self.condition else {}):
             values["care"] = 1.0
         if values["care_new"] and self.course.belief in MAY_BE_PLACEBO:
@@ -148,9 +148,16 @@ class Assembly:
                 values[name] = values[name] * factor
         return values
 
-    def _refuse_unused(self) -> None:
-        """Refuses a switch that a person's own equations have no parameter or state for: nothing is ignored."""
+    def _refuse_unused(self, given: Values) -> None:
+        """Refuses what would be ignored beside a person's own equations: a value of theirs for a name that is `given`
+        one here, and a switch that they have no parameter or state for."""
         effect, model = self.switches, self.compiled
+        if known := sorted(set(model.defaults) & set(given)):
+            sentence = (
+                f"mechanism: the text gives {known[0]} a value, but the house has one of its own for it; "
+                "rename it, or leave its value out to use the house's"
+            )
+            raise Refusal("MECHANISM-NAME", sentence, field=known[0], value=model.defaults[known[0]])
         used = {*effect.sets, *(change.parameter for change in effect.changes)} - set(model.parameters)
         used |= {jump.state for jump in effect.jumps} - set(model.states)
         if used or effect.joins:

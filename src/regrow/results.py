@@ -55,7 +55,9 @@ def summary(result: Result) -> dict[str, Any]:
         return result.at(name, time) if name in result.values and time <= end else None
 
     def share(time: float, reached: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> float | None:
-        return _plain(100 * np.mean(reached(result.rated(time), baseline))) if time <= end else None
+        if "madrs" not in result.values or time > end:
+            return None
+        return _plain(100 * np.mean(reached(result.rated(time), baseline)))
 
     rows = {
         "ketamine_cmax_ng_ml": peak("ketamine_arterial"),

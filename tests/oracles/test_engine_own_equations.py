@@ -73,6 +73,41 @@ def test_the_command_says_that_own_equations_went_to_the_general_solver(tmp_path
     assert '"madrs"' in said.out
 
 
+@pytest.mark.parametrize("rate", ["0.3/C - R", "1/time - R", "log(C) - R", "(C - 1)^0.5 - R"])
+def test_an_equation_without_a_finite_start_is_refused_by_its_name(rate: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        solve(compile_model(PLASMA + f"R' = {rate}; R = 0;"), {}, EVENTS, TIMES, ["R"])
+    assert refused.value.code == "MODEL-VALUE"
+    assert "equation of R: its rate of change at the start" in refused.value.sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "named"),
+    [
+        ("CL_S = 0.01; D' = 0.3 - 0.01*D + C_S; D = 30;", "MECHANISM-NAME", "CL_S"),
+        ("tau_B = 2; D' = 0.3 - D/tau_B; D = 30;", "MECHANISM-NAME", "tau_B"),
+        ("D' = piecewise(0.3, time < 5, 0.1) - 0.01*D; D = 30;", "MODEL-UNITS", "equation of D: "),
+    ],
+)
+def test_a_text_whose_words_would_not_count_is_refused_by_the_command(tmp_path, text, code, named) -> None:
+    own = tmp_path / "my.ant"
+    own.write_text(text)
+    with pytest.raises(Refusal) as refused:
+        order.carry_out(order.Order(protocol="single", mechanism=own, until="2 d"), json=True)
+    assert refused.value.code == code
+    assert named in refused.value.sentence
+
+
+def test_a_text_without_a_score_runs_and_gives_none(tmp_path, capsys) -> None:
+    own = tmp_path / "my.ant"
+    own.write_text("R' = 0.3 - 0.01*R + C_S; R = 30;")
+    for json in (True, False):
+        order.carry_out(order.Order(protocol="single", mechanism=own, until="2 d"), json=json)
+    said = capsys.readouterr().out
+    assert '"response_end_percent": null' in said
+    assert "not given by this model" in said
+
+
 @pytest.mark.parametrize(
     ("options", "code"),
     [

@@ -127,6 +127,7 @@ def solve(
     if accuracy not in ACCURACIES:
         raise Refusal("ACCURACY", f"accuracy is '{accuracy}'; give standard or fine", field="accuracy", value=accuracy)
     limits = _limits(target, task.outputs)
+    _check_start(task)
     if model.general is not None:
         return _generally(task, model.general)
     try:
@@ -163,6 +164,35 @@ def _by_kernel(task: _Task, accuracy: str, limits: dict[str, float]) -> Solution
                 return _generally(task, f"{why} (a loop too fast for it, or a jump that no step begins at)")
             notices.append(why)
     return Solution(values, end, highest, error, tuple(notices))
+
+
+def _check_start(task: _Task) -> None:
+    """Refuses, with MODEL-VALUE, equations that give no finite number at the start, such as a division by zero there.
+
+    The scheme's nodes lie behind the start and would not meet it. A sample of the people is looked at.
+    """
+    if task.start is not None or not task.whole:
+        return
+    program = task.model.program
+    some = task.some(np.unique(np.linspace(0, task.n - 1, min(task.n, _MOST)).round().astype(int)))
+    names = dict(some.parameters) | {e.parameter: e.value for e in some.events
+                                     if isinstance(e, Change) and e.time <= task.start_time}  # fmt: skip
+    names |= {"time": task.start_time}
+    with np.errstate(all="ignore"):
+        first = plan.Evaluator(program, names, some.n)
+        initial = {s: first(program.initial[s]) for s in program.states}
+        rates = plan.Evaluator(program, names | initial, some.n)
+        for state in program.states:
+            what, value = "rate of change", rates(program.rates[state])
+            if not np.isfinite(initial[state]).all():
+                what, value = "value", initial[state]
+            if not np.isfinite(value).all():
+                bad = np.asarray(value).reshape(-1)[~np.isfinite(np.asarray(value).reshape(-1))][0]
+                sentence = (
+                    f"equation of {state}: its {what} at the start ({task.start_time:g} h) is {bad:g}; look for a "
+                    "division by zero, or a root or logarithm of what is zero or less there"
+                )
+                raise Refusal("MODEL-VALUE", sentence, field=state)
 
 
 def _limits(target: float | Mapping[str, float], outputs: Sequence[str]) -> dict[str, float]:

@@ -195,12 +195,23 @@ def _check(document: Any) -> list[str]:
             undeclared["no units are declared, so those of a piecewise or an assignment were not checked"] = None
             continue
         near = _equation_at(document, error, said)
-        raise Refusal(f"MODEL-{what}", f"{near}{said[-400:] if len(said) > 700 else said}", field=near.strip(": "))
+        hint = " (a number has no unit: give it a name, and the name its unit with `has`)" if what == "UNITS" else ""
+        sentence = f"{near}{said[-400:] if len(said) > 700 else said}{hint}"
+        raise Refusal(f"MODEL-{what}", sentence, field=near.strip(": "))
     return list(undeclared)
 
 
 def _equation_at(document: Any, error: Any, said: str) -> str:
     """The name of the equation that an error is about, as 'x: ' in front of libSBML's words."""
+    import libsbml
+
+    if quoted := re.search(r"[Tt]he formula '(.+?)' in the math", said):
+        for rule in _all(document.getModel().getListOfRules()):
+            # libSBML writes a formula in one of its two ways
+            if any(
+                quoted[1] in write(rule.getMath()) for write in (libsbml.formulaToL3String, libsbml.formulaToString)
+            ):
+                return f"equation of {rule.getVariable()}: "
     for rule in _all(document.getModel().getListOfRules()):
         if rule.getLine() and rule.getLine() <= error.getLine():
             near = rule
