@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -399,7 +399,9 @@ class _Chunk:
         for name, error in solved.error.items():
             self.error[name] = max(error, self.error.get(name, 0.0))
         found = {name: solved.values[row] for row, name in enumerate(self.outputs)}
-        columns = np.searchsorted(times, self.grid[inside])
+        columns: Any = np.searchsorted(times, self.grid[inside])
+        if len(columns) and len(columns) == columns[-1] - columns[0] + 1:
+            columns = slice(columns[0], columns[-1] + 1)  # side by side: no copy
         places = np.flatnonzero(inside)
         for name in self.readouts:
             values = READOUTS[name].compute(found)
