@@ -208,7 +208,8 @@ class Assembly:
         there = self.compiled.states
         moves: list[engine.Event] = []
         name = BELIEF[self.course.belief]
-        if name is not None and "X" in there:
+        at_home = all(drugs.route(dose.drug, dose.route).at_home for dose in session.doses)
+        if name is not None and "X" in there and not at_home:
             visit = values["u_saline"]
             u = values[name]
             if name == "u_saline" and any(drugs.get(dose.drug).felt for dose in session.doses):

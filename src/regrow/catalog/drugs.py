@@ -61,13 +61,15 @@ class Device(_Row):
 class Given(_Row):
     """A route of a drug: its physical ceiling (mg/kg base), how it is given and the shape in which it arrives.
 
-    An infusion of at most `slow_mg_kg_h` is held by that rate alone and does not count against the ceiling."""
+    An infusion of at most `slow_mg_kg_h` is held by that rate alone and does not count against the ceiling. What is
+    taken `at_home` is no visit: nobody expects more of that tablet than of the next."""
 
     ceiling_mg_kg: float
     slow_mg_kg_h: float | None = None
     given: Literal["infusion or bolus", "at once", "device"]
     inputs: tuple[Part, ...]
     device: Device | None = None
+    at_home: bool = False
     source: str
 
     @model_validator(mode="after")

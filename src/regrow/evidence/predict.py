@@ -12,7 +12,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from regrow import mechanism
-from regrow.assembly import MAY_BE_PLACEBO
 from regrow.catalog.evidence import Arm, Baseline, Figure, Study
 from regrow.catalog.notation import amount, when
 from regrow.evidence.measure import HAMILTON
@@ -116,12 +115,10 @@ def about(study: Study, arm: Arm) -> tuple[tuple[str, float], ...]:
     failed = FAILED.get(study.population.condition, FAILED_OTHERWISE)
     if stated is not None and stated.centre is not None:
         failed = stated.centre
-    pill = arm.drug == "placebo" and arm.route == "oral"
-    new = pill or any(name in NEW_CARE for name in arm.background)
     known = {"failed": failed}
-    if new:
+    if any(name in NEW_CARE for name in arm.background):
         known["care_new"] = 1.0
-    if (pill and arm.belief in MAY_BE_PLACEBO) or (new and "oral-new-blind" in arm.background):
+    if "oral-new-blind" in arm.background:
         known["new_blind"] = 1.0
     if WARD in arm.background:
         known["ward"] = 1.0
@@ -145,7 +142,7 @@ def given_days(arm: Arm, figures: tuple[Figure, ...]) -> tuple[float, ...]:
 
 def course(study: Study, arm: Arm, days: tuple[float, ...], hours: float, share: float = 1.0) -> Course:
     """The arm as a course over `hours`; `share` scales every dose."""
-    doses = tuple(_doses(arm, place, share) for place in range(len(days)))
+    doses = tuple(_doses(arm, _drug(study, arm), place, share) for place in range(len(days)))
     phase = Phase("treatment", doses, days=_starts(days, doses))
     protocol = Protocol(study.id, arm.name, study.citation, (phase,), phase.doses[0])
     switches = tuple(dict.fromkeys(SWITCHES[name] for name in arm.background if name in SWITCHES))
@@ -170,11 +167,20 @@ def _starts(days: tuple[float, ...], doses: tuple[tuple[Dose, ...], ...]) -> tup
     return tuple(starts)
 
 
-def _doses(arm: Arm, place: int, share: float) -> tuple[Dose, ...]:
+def _drug(study: Study, arm: Arm) -> str:
+    """The catalog's name of what the arm takes; placebo by mouth is a daily tablet unless it stands for ketamine."""
+    if arm.drug == "antidepressant":
+        return "ssri"
+    if arm.drug == "placebo" and arm.route == "oral":
+        taken = any(other.drug in KETAMINES and other.route == "oral" for other in study.arm)
+        return "placebo" if taken else "pill"
+    return arm.drug
+
+
+def _doses(arm: Arm, drug: str, place: int, share: float) -> tuple[Dose, ...]:
     text, route = (arm.doses[place], arm.route) if arm.doses else WITHOUT_A_DOSE.get(arm.drug, (None, None))
     if text is None:
         raise Unpredictable(f"{arm.drug} has no dose, and the model follows none without")
-    drug = "ssri" if arm.drug == "antidepressant" else arm.drug
     number, unit = amount(text)
     number *= share
     hours = arm.durations_h[place] if arm.duration is not None else 0.0
