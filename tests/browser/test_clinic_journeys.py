@@ -449,3 +449,42 @@ def test_two_minutes_without_network_in_mid_infusion_are_kept_with_their_time(cl
     apart = datetime.fromisoformat(chip) - datetime.fromisoformat(vitals)
     assert kind == "vitals"
     assert timedelta(minutes=2) <= apart < timedelta(minutes=3)
+
+
+def test_a_passkey_is_registered_and_unlocks_an_idle_screen_only_with_its_holder(clinic, tablet):
+    nurse = tablet("diaz")
+    base = clinic.base.replace("127.0.0.1", "localhost")  # a passkey belongs to a name, never to a bare number
+    nurse.context.add_cookies([{"name": "sessionid", "value": clinic.seeded["cookies"]["diaz"], "url": base}])
+    page = nurse.context.new_page()
+    page.goto(f"{base}/pin")
+    devices = nurse.context.new_cdp_session(page)
+    devices.send("WebAuthn.enable")
+    key = {"protocol": "ctap2", "transport": "internal", "hasUserVerification": True, "isUserVerified": True}
+    options = {**key, "hasResidentKey": True, "automaticPresenceSimulation": True}
+    device = devices.send("WebAuthn.addVirtualAuthenticator", {"options": options})["authenticatorId"]
+    word = "right horse battery"
+    page.goto(f"{base}/accounts/password/set/")
+    for field in page.locator("input[type=password]").all():
+        field.fill(word)
+    with page.expect_navigation():
+        page.locator("main form button").first.click()
+    page.goto(f"{base}/pin")
+    page.get_by_role("link", name="Passkeys and the second factor").click()
+    page.goto(f"{base}/accounts/2fa/webauthn/add/")
+    if page.locator("input[type=password]").count():  # the password is asked once more
+        page.locator("input[type=password]").fill(word)
+        page.locator("main form button").first.click()
+    page.locator("#mfa_webauthn_add").click()
+    page.wait_for_url(re.compile("/accounts/2fa/(recovery-codes/)?$"))
+    jump(clinic, 601, nurse)
+    page.goto(f"{base}/unlock?next=/patients")
+    expect(page.locator(".lockbar")).to_be_visible()
+    devices.send("WebAuthn.setUserVerified", {"authenticatorId": device, "isUserVerified": False})
+    press(page, "Unlock with a passkey")
+    expect(page.locator(".told.problem")).to_contain_text("NotAllowedError")
+    expect(page.locator(".lockbar")).to_be_visible()
+    devices.send("WebAuthn.setUserVerified", {"authenticatorId": device, "isUserVerified": True})
+    page.goto(f"{base}/unlock?next=/patients")
+    press(page, "Unlock with a passkey")
+    page.wait_for_url("**/patients")
+    expect(page.locator(".lockbar")).to_have_count(0)

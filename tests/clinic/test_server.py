@@ -283,6 +283,9 @@ def test_the_options_of_serve_are_refused_by_code_and_field(tmp_path):
         (("--cert", "x.pem"), "TLS-PAIR"),
         (("--cert", "x.pem", "--key", "y.pem"), "NO-FILE"),
         (("--port", "70000"), "USAGE"),
+        (("--host", "0.0.0.0"), "TLS-NEEDED"),
+        (("--host", "::"), "TLS-NEEDED"),
+        (("--host", "regrow.lan"), "TLS-NEEDED"),
     ):
         refused = run("serve", *words, "--data", str(tmp_path / "none"))
         assert refused.returncode == 2

@@ -473,6 +473,15 @@ def test_the_answer_names_what_is_on_disk_and_what_was_refused_so_that_a_queue_m
     assert "Regrow-Kept" not in sent_late(cast, running, "nobody", 0).headers
 
 
+def test_an_entry_that_says_when_it_was_made_but_not_when_it_was_sent_is_refused(cast, running):
+    body = {"kind": "vitals", "key": cast.key(), "payload": CALM, "made_at": cast.now().timestamp() * 1000}
+    headers, where = {"accept": "application/json"}, f"/sessions/{running.key}/entries"
+    answer = cast["nurse"].post(where, body, content_type="application/json", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (422, "SENT-AT-MISSING")
+    body["sent_at"] = body["made_at"]
+    assert cast["nurse"].post(where, body, content_type="application/json", headers=headers).status_code == 201
+
+
 def test_an_entry_from_the_future_or_of_yesterday_is_refused(cast, running):
     for minutes in (5, -25 * 60):
         made = (cast.now() + timedelta(minutes=minutes)).timestamp() * 1000

@@ -56,12 +56,22 @@ def serve(
         if path is not None and not path.is_file():
             raise Refusal("NO-FILE", f"{name}: {path} does not exist; give a file.", field=name, value=str(path))
     folder = data or (DEMO if demo else DEFAULT)
+    from regrow.clinic.config import read_config
+
     if demo:
         from regrow.clinic.demo import prepare
 
         prepare(folder)
     if cert:
         os.environ["REGROW_TLS"] = "1"
+    elif not demo and not _loopback(host) and not read_config(folder).tls:
+        raise Refusal(
+            "TLS-NEEDED",
+            f"host: {host} is open to the network without TLS; give --cert and --key, or say tls = true in "
+            "clinic.toml where a proxy in front does the TLS.",
+            field="host",
+            value=host,
+        )
     if host not in ("127.0.0.1", "localhost", "::1", "0.0.0.0", "::"):  # noqa: S104  (compared, not bound)
         os.environ["REGROW_HOSTS"] = ",".join(filter(None, [os.environ.get("REGROW_HOSTS", ""), host]))
     _django(folder, must_exist=False)
@@ -102,6 +112,16 @@ def serve(
         ssl_keyfile=str(key) if key else None,
         timeout_graceful_shutdown=2,
     )
+
+
+def _loopback(host: str) -> bool:
+    """True for an address that only this machine reaches."""
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _first_administrator() -> str | None:

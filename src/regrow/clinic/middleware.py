@@ -135,12 +135,22 @@ def unlock(request: HttpRequest) -> None:
     request.session[LAST] = time.time()
 
 
+def passkey(request: HttpRequest) -> dict[str, Any] | None:
+    """What a browser needs to unlock with a passkey of the person signed in; None where they have none."""
+    from allauth.mfa.webauthn.internal import auth
+
+    if not auth.get_credentials(request.user):  # type: ignore[arg-type]
+        return None
+    return {"request_options": auth.begin_authentication(request.user)}  # type: ignore[arg-type]
+
+
 def _locked(request: HttpRequest) -> HttpResponse:
     sentence = "Locked after a while without use. Unlock with your PIN or password; nothing was written."
     if wants_json(request):
         return refused(JsonResponse({"code": "LOCKED", "sentence": sentence}, status=423), "LOCKED")
     back = request.headers.get("HX-Current-URL") or request.headers.get("Referer") or "/"
-    response = render(request, "clinic/unlock.html", {"sentence": sentence, "next": back}, status=423)
+    said = {"sentence": sentence, "next": back, "passkey": passkey(request)}
+    response = render(request, "clinic/unlock.html", said, status=423)
     if request.headers.get("HX-Request"):
         response["HX-Redirect"] = UNLOCK
     return refused(response, "LOCKED")

@@ -83,7 +83,8 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_RATE_LIMITS = {"login_failed": "30/m/ip,5/300s/key"}
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_ON_GET = False
-MFA_SUPPORTED_TYPES = ["recovery_codes", "totp"]
+MFA_SUPPORTED_TYPES = ["recovery_codes", "totp", "webauthn"]
+MFA_WEBAUTHN_USER_VERIFICATION = "required"  # a key left in a tablet unlocks nothing by itself
 MFA_TOTP_ISSUER = CLINIC.name
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 

@@ -100,6 +100,12 @@ def record(act: Act, session: Session, sent: Sent) -> Kept:
     before = Entry.objects.filter(idem=sent.idem).first()
     if before is not None:
         return _again(before, session, sent, payload)
+    if sent.made_at is not None and sent.sent_at is None:
+        raise Refusal(
+            "SENT-AT-MISSING",
+            "entry: made_at came without sent_at, so the device's clock cannot be checked; send both.",
+            field="sent_at",
+        )
     at, skew = true_time(sent, act.now)
     if at > act.now + FUTURE:
         raise Refusal("ENTRY-TIME", f"entry: made {at:%H:%M:%S}, after now; set the device's clock.", field="made_at")

@@ -23,7 +23,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from regrow import __version__
 from regrow.clinic.actions import Act
 from regrow.clinic.actions import staff as staff_actions
-from regrow.clinic.middleware import refused, unlock, wants_json
+from regrow.clinic.middleware import passkey, refused, unlock, wants_json
 from regrow.clinic.roles import ADMINISTRATOR, FRONT_DESK
 from regrow.clinic.views import who
 from regrow.refusal import Refusal
@@ -79,25 +79,38 @@ def enter(request: HttpRequest, token: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def unlock_page(request: HttpRequest) -> HttpResponse:
-    """Unlocks writing with one's PIN or password; five wrong tries lock it for five minutes."""
+    """Unlocks writing with one's PIN, password or passkey; five wrong tries lock it for five minutes."""
     staff, back = who(request), _back(request)
     sentence = "Writing is locked. The board stays visible."
     context: dict[str, Any] = {"next": back, "sentence": sentence}
     if request.method != "POST":
-        return render(request, "clinic/unlock.html", context)
+        return render(request, "clinic/unlock.html", {**context, "passkey": passkey(request)})
     tries = f"unlock:{staff.pk}"
     count = cache.get(tries, 0)
     if count >= UNLOCK_TRIES:
         context["sentence"] = "Too many wrong tries; wait five minutes or sign in again."
         return render(request, "clinic/unlock.html", context, status=429)
-    secret = request.POST.get("secret", "")
-    if (staff.pin and check_password(secret, staff.pin)) or request.user.check_password(secret):  # type: ignore[union-attr]
+    if _is_them(request, staff):
         cache.delete(tries)
         unlock(request)
         return redirect(back)
     cache.set(tries, count + 1, UNLOCK_SECONDS)
-    context["sentence"] = "That is not your PIN or password."
-    return render(request, "clinic/unlock.html", context, status=422)
+    context["sentence"] = "That is not your PIN, password or passkey."
+    return render(request, "clinic/unlock.html", {**context, "passkey": passkey(request)}, status=422)
+
+
+def _is_them(request: HttpRequest, staff: Any) -> bool:
+    """Whether the PIN, the password or the passkey sent is the signed-in person's own."""
+    from allauth.mfa.webauthn.forms import ReauthenticateWebAuthnForm
+
+    if "credential" in request.POST:
+        form = ReauthenticateWebAuthnForm(request.POST, user=request.user)
+        good = form.is_valid()
+        if good:
+            form.save()
+        return good
+    secret = request.POST.get("secret", "")
+    return bool(staff.pin and check_password(secret, staff.pin)) or request.user.check_password(secret)  # type: ignore[union-attr]
 
 
 def _back(request: HttpRequest) -> str:

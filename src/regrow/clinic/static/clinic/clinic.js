@@ -27,6 +27,13 @@ function stamp(form) {
 }
 document.addEventListener("submit", (event) => { if (event.target.querySelector("input[name=kind]")) stamp(event.target); }, true);
 
+// A passkey that was not given, or that this browser does not allow here, must be said.
+document.addEventListener("allauth.error", (event) => {
+  event.preventDefault();
+  const form = document.querySelector("input[name=credential]")?.form;
+  if (form) regrow.say(form, `The passkey was not used (${event.detail.exception?.name}). Try again, or use your PIN or password. Passkeys need HTTPS, or localhost, and a name instead of a number as address.`, "problem");
+});
+
 // A form that is not queued and finds no server, or a server in trouble, wrote nothing: the person must know.
 document.addEventListener("htmx:error", (event) => {
   const form = event.detail.ctx?.sourceElement;
