@@ -5,16 +5,19 @@ from __future__ import annotations
 import json as json_text
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from regrow import __version__
 from regrow.clinic import commands as clinic
 from regrow.refusal import Refusal
+
+if TYPE_CHECKING:
+    from regrow.order import Order
 
 # Typer carries its own copy of click and shows only the leaves of its errors; the root is found through one of them.
 ParserError: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
@@ -172,33 +175,18 @@ def simulate(
     if not protocol:
         sentence = "protocol: none is given; name one (`regrow protocols` lists them), or give --data with --model"
         raise Refusal("PROTOCOL-MISSING", sentence, field="protocol")
-    from regrow import order
+    order = _order(locals())
+    from regrow.order import carry_out
 
-    asked = order.Order(
-        protocol=protocol,
-        weight=weight,
-        height=height,
-        age=age,
-        sex=sex,
-        baseline=baseline,
-        condition=condition,
-        drug=drug,
-        dose=dose,
-        route=route,
-        duration=duration,
-        days=days,
-        people=people,
-        seed=seed,
-        until=until,
-        every=every,
-        belief=belief,
-        without=tuple(without or ()),
-        with_=tuple(with_ or ()),
-        model=model,
-        mechanism=mechanism,
-        workers=workers,
-    )
-    order.carry_out(asked, tuple(out or ()), json=json)
+    carry_out(order, tuple(out or ()), json=json)
+
+
+def _order(options: Mapping[str, Any]) -> Order:
+    """The order that a command's options make: each field of `Order` is the option of its name."""
+    from regrow.order import Order
+
+    known = {name: value for name, value in options.items() if name in Order.__dataclass_fields__}
+    return Order(**known | {name: tuple(known[name] or ()) for name in ("without", "with_")})
 
 
 def _given(context: typer.Context) -> list[str]:
@@ -356,31 +344,10 @@ def _exporter(form: str) -> Callable[..., None]:
         model: Annotated[str, typer.Option(help="Pharmacokinetic model.")] = "",
         mechanism: Mechanism = None,
     ) -> None:
-        from regrow import order
+        order = _order(locals())
+        from regrow.order import export
 
-        asked = order.Order(
-            protocol=protocol,
-            weight=weight,
-            height=height,
-            age=age,
-            sex=sex,
-            baseline=baseline,
-            condition=condition,
-            drug=drug,
-            dose=dose,
-            route=route,
-            duration=duration,
-            days=days,
-            people=people,
-            seed=seed,
-            until=until,
-            belief=belief,
-            without=tuple(without or ()),
-            with_=tuple(with_ or ()),
-            model=model,
-            mechanism=mechanism,
-        )
-        for notice in order.export(asked, form, out):
+        for notice in export(order, form, out):
             print(f"note: {notice}", file=sys.stderr)
 
     return command

@@ -18,7 +18,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from regrow import __version__, simulate
+from regrow import __version__, engine, simulate
 from regrow.engine import cache
 from regrow.people import Population, Stated
 from regrow.refusal import Refusal
@@ -263,7 +263,7 @@ def solved(
             notice(f"goes on from a run that was cut off: {people} of {crowd.n} people are done")
         pool = stack.enter_context(simulate.pool(workers, executor))
         if pool is None:
-            pool = stack.enter_context(ThreadPoolExecutor(len(os.sched_getaffinity(0))))
+            pool = stack.enter_context(engine.threads(len(os.sched_getaffinity(0))))
         left = list(reversed(crowd.parts)) if each else []
 
         def follow() -> None:

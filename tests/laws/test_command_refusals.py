@@ -337,7 +337,7 @@ def test_an_argument_that_a_run_cannot_use_is_refused_not_ignored(refused, name,
         (["--dose", "2 mg/kg"], "above 1.5 mg/kg, the ceiling here"),
         (["--dose", "1.2 mg/kg"], "above the cap of 1 mg/kg"),
         (["--condition", "gout"], "'gout' is not known and changes nothing"),
-        (["--weight", "120 kg"], "53 to 93 kg; this person is outside"),
+        (["--weight", "120 kg"], "53 to 93 kg; this person, 120 kg, is outside"),
     ],
 )
 def test_what_is_taken_but_changes_little_is_said_on_standard_error(capsys, args, says):

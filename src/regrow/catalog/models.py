@@ -231,9 +231,12 @@ def check(
         ("age", age_y, who.studied.age_y, "y"),
         ("weight", weight_kg, who.studied.weight_kg, "kg"),
     ):
-        if studied and (np.min(values) < studied[0] or np.max(values) > studied[1]):
+        given = np.atleast_1d(values)
+        if studied and (out := np.count_nonzero((given < studied[0]) | (given > studied[1]))):
             seen = f"studied in {who.studied.who}, {studied[0]:g} to {studied[1]:g} {unit}"
-            who_is = "some people here are" if np.size(values) > 1 else "this person is"
+            who_is = (
+                f"{out} of {given.size} people here are" if given.size > 1 else f"this person, {given[0]:g} {unit}, is"
+            )
             cautions.append(f"{m.id}, {what}: {seen}; {who_is} outside")
     return cautions
 

@@ -142,63 +142,57 @@ def window_beside(order: Order | None) -> Window | None:
     return _beside(*key) if key else None
 
 
-def course(
-    protocol: str,
-    dose: str,
-    duration_min: float | None,
-    days: str,
-    drug: str,
-    route: str,
-    weight: float,
-    age: float,
-    female: bool,
-    scale: str,
-    baseline: float | None,
-) -> Band | None:
+@dataclass(frozen=True)
+class Planned:
+    """A course for a person, as a forecast is asked for it. `dose`, `duration_min` and `days` as typed over the
+    protocol's own, "" or None where not; `weight` in kg, `age` in years, `baseline` on the target `scale`."""
+
+    protocol: str
+    dose: str
+    duration_min: float | None
+    days: str
+    route: str
+    weight: float
+    age: float
+    female: bool
+    scale: str
+    baseline: float | None
+
+
+def course(planned: Planned) -> Band | None:
     """The predicted course of people like this one on the MADRS (or the PHQ-9 where that is the target scale); None
-    when no model holds. `dose`, `duration_min` and `days` as typed over the protocol's own; "" or None where not."""
+    when no model holds."""
     try:
-        return _course(protocol, dose, duration_min, days, route, weight, age, female, scale, baseline)
+        return _course(planned)
     except Refusal as refusal:
-        log.info("no forecast of %s %s: %s", drug, protocol, refusal.code)
+        log.info("no forecast of %s: %s", planned.protocol, refusal.code)
         return None
 
 
 @lru_cache(maxsize=256)
-def _course(
-    protocol: str,
-    dose: str,
-    duration_min: float | None,
-    days: str,
-    route: str,
-    weight: float,
-    age: float,
-    female: bool,
-    scale: str,
-    baseline: float | None,
-) -> Band | None:
+def _course(planned: Planned) -> Band | None:
     import numpy as np
 
     from regrow import regimen, results, simulate
     from regrow.catalog import protocols, scales
 
-    own = protocols.get(protocol).doses[0].route
+    protocol, duration = protocols.get(planned.protocol), planned.duration_min
     chosen = regimen.revise(
-        protocols.get(protocol),
-        dose=dose or None,
-        route=route if route != own else None,
-        duration=f"{duration_min:g} min" if duration_min is not None and route == "iv" else None,
-        days=days or None,
+        protocol,
+        dose=planned.dose or None,
+        route=planned.route if planned.route != protocol.doses[0].route else None,
+        duration=f"{duration:g} min" if duration is not None and planned.route == "iv" else None,
+        days=planned.days or None,
     )
-    name = SCALES.get(scale.strip().upper(), "madrs")
-    madrs = baseline
-    if baseline is not None and name == "phq9":
-        madrs = float(scales.link("phq-9", "madrs", baseline).values)
+    name = SCALES.get(planned.scale.strip().upper(), "madrs")
+    madrs = planned.baseline
+    if madrs is not None and name == "phq9":
+        madrs = float(scales.link("phq-9", "madrs", madrs).values)
     if madrs is not None and not 0 < madrs < 60:
         madrs = None
     last = chosen.days[-1] if chosen.days else 0.0
     plan = regimen.Course(protocol=chosen, until_h=(last + 28) * 24)
-    run = simulate.run(plan, _population(weight, age, female, madrs))
+    run = simulate.run(plan, _population(planned.weight, planned.age, planned.female, madrs))
     values = run.values.get(name)
     if values is None:
         return None

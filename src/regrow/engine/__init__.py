@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from regrow.engine.events import Bolus, Change, Event, Infusion, Jump
     from regrow.engine.model import Model, compile_model, compile_sbml
-    from regrow.engine.run import Solution, solve
+    from regrow.engine.run import Solution, solve, threads
 
 _HOME = {
     "Bolus": "events",
@@ -24,6 +24,7 @@ _HOME = {
     "compile_sbml": "model",
     "Solution": "run",
     "solve": "run",
+    "threads": "run",
 }
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "compile_model",
     "compile_sbml",
     "solve",
+    "threads",
 ]
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -255,10 +256,22 @@ def _run(task: _Task, pace: Pace) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         for who in parts:
             part(who)
     else:
-        with ThreadPoolExecutor(cores) as pool:
+        with threads(cores) as pool:
             for _ in pool.map(part, parts):
                 pass
     return values, highest, end
+
+
+@contextmanager
+def threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that a run left by an error or by Ctrl-C does not wait for: what they still work out goes to nobody."""
+    pool = ThreadPoolExecutor(count)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 def _cores() -> int:

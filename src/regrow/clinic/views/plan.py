@@ -53,26 +53,26 @@ def _lines(plan: Plan, patient: Patient, basis: str) -> list[dict[str, Any]]:
 
 
 def _forecast(
-    patient: Patient, drug: str, route: str, protocol: str, days: tuple[float, ...], typed: dict[str, Any]
+    patient: Patient, route: str, protocol: str, days: tuple[float, ...], typed: dict[str, Any]
 ) -> dict[str, Any]:
     """The predicted course for the page: picture, numbers and sources; {} where none can be made."""
     weight, _, _ = facts.body(patient)
     if weight is None:
         return {}
     evaluation = facts.signed_evaluation(patient)
-    band = forecast.course(
-        protocol,
-        typed.get("dose", ""),
-        typed.get("duration_min"),
-        typed.get("days", ""),
-        drug,
-        route,
-        weight,
-        float(patient.age_on(timezone.localdate())),
-        patient.sex == "female",
-        evaluation.target_scale if evaluation else "MADRS",
-        evaluation.baseline_score if evaluation else None,
+    planned = forecast.Planned(
+        protocol=protocol,
+        dose=typed.get("dose", ""),
+        duration_min=typed.get("duration_min"),
+        days=typed.get("days", ""),
+        route=route,
+        weight=weight,
+        age=float(patient.age_on(timezone.localdate())),
+        female=patient.sex == "female",
+        scale=evaluation.target_scale if evaluation else "MADRS",
+        baseline=evaluation.baseline_score if evaluation else None,
     )
+    band = forecast.course(planned)
     if band is None:
         return {}
     drawn = pictures.mood(band, days, patient.initials)
@@ -119,7 +119,7 @@ def new_course(request: HttpRequest, key: str) -> HttpResponse:
         minutes = form.get("duration_min", "").strip()
         typed = {"dose": form.get("dose", "").strip(), "days": form.get("days", "").strip()}
         typed["duration_min"] = float(minutes) if minutes else None
-        shown = _forecast(row, plan.drug, plan.route, plan.protocol, plan.days, typed)
+        shown = _forecast(row, plan.route, plan.protocol, plan.days, typed)
         found = actions.findings_of(plan, row, basis, bool(form.get("basis_chosen")), now)
         found += facts.judged(row, evaluation, now, settings, plan.drug, plan.route).findings
     return render(
@@ -184,7 +184,7 @@ def _page(request: HttpRequest, row: Course, status: int = 200, **more: Any) -> 
         "text": text,
         "consents": row.consents.all(),
         "consent_current": facts.consent_current(row),
-        **_forecast(patient, row.drug, row.route, row.protocol, tuple(row.days), own),
+        **_forecast(patient, row.route, row.protocol, tuple(row.days), own),
         "problem": problem,
         "can_second": staff.pk != row.signed_by_id,
         **more,
