@@ -185,8 +185,10 @@ def _order(options: Mapping[str, Any]) -> Order:
     """The order that a command's options make: each field of `Order` is the option of its name."""
     from regrow.order import Order
 
-    known = {name: value for name, value in options.items() if name in Order.__dataclass_fields__}
-    return Order(**known | {name: tuple(known[name] or ()) for name in ("without", "with_")})
+    known: dict[str, Any] = {name: value for name, value in options.items() if name in Order.__dataclass_fields__}
+    for name in ("without", "with_"):
+        known[name] = tuple(known[name] or ())
+    return Order(**known)
 
 
 def _given(context: typer.Context) -> list[str]:
