@@ -45,7 +45,10 @@ def test_without_ampa_receptors_nothing_follows():
 
 
 def test_memantine_does_not_work_and_a_believed_placebo_does():
-    assert abs(change(course(protocol="single", belief="none", drug="memantine"), 24)) < 0.5
+    memantine = course(protocol="single", belief="none", drug="memantine")
+    assert abs(change(memantine, 24)) < 0.5
+    # BDNF that is never released is rounding noise, about which two grids may differ without another solver being asked
+    assert not any("solver" in caution for caution in memantine.cautions)
     assert -14 < change(course(protocol="single", drug="placebo", belief="active-placebo"), 24) < -6
 
 

@@ -363,6 +363,8 @@ def _error(task: _Task, values: np.ndarray, pace: Pace) -> dict[str, float]:
         off = np.where(np.isnan(values[:, who]) == np.isnan(asked), np.abs(values[:, who] - asked), np.inf)
         apart = np.nanmax(off, axis=(1, 2), initial=0.0)
         share = np.where(scale > 0, apart / scale, apart)
+    # what order-one terms leave where they cancel is no value: two grids leave other remains of it
+    share[apart <= np.finfo(float).eps * scale[np.isfinite(scale)].max(initial=0.0)] = 0.0
     return {name: float(e) for name, e in zip(task.outputs, share, strict=True)}
 
 

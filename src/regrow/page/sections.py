@@ -400,6 +400,8 @@ def side_effects(facts: Facts, limits: figures.Limits) -> str:
                 row.append(_with_range(over, one=facts.one, digits=digits, sign=sign))
     left_out = len(facts.sessions) - len(shown)
     words = f"The {left_out} sessions between are left out here." if left_out else ""
+    if any(cell == "-" for row in cells for cell in row):
+        words += " A dash: of a session that a score decided on the peaks are kept, not each minute."
     if charts:
         words = f"Grey: while the drug runs in. Dotted and dashed lines: where a clinic's alarms would begin. {words}"
     by_session = table("Peaks by session", head, cells) if len(head) > 1 else ""
