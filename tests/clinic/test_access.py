@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from allauth.mfa.webauthn.internal import auth as webauthn
 from conftest import PIN, new_course, new_lot, new_patient
+from cryptography.exceptions import InvalidSignature
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.urls import get_resolver
@@ -447,6 +449,23 @@ def test_idleness_locks_writing_and_never_the_picture(cast, running, settings):
     cast.entry("nurse", running, "chip", 423, what="nausea")
     assert cast["nurse"].post("/unlock", {"secret": PIN, "next": "//evil.example"}).headers["Location"] == "/"
     cast.entry("nurse", running, "chip", what="nausea")
+
+
+def forged(*_):
+    raise InvalidSignature
+
+
+@pytest.mark.parametrize("sent", ["", "x", "[]", "{}", '{"id": 3}', '{"rawId": 3, "response": 4}'])
+def test_a_mangled_passkey_unlocks_nothing_and_counts_as_a_wrong_try(cast, sent):
+    for _ in range(5):
+        assert cast["reader"].post("/unlock", {"credential": sent}).status_code == 422
+    assert cast["reader"].post("/unlock", {"secret": PIN}).status_code == 429
+
+
+def test_a_passkey_with_a_forged_signature_unlocks_nothing(cast, monkeypatch):
+    monkeypatch.setattr(webauthn, "parse_authentication_response", lambda _: None)
+    monkeypatch.setattr(webauthn, "complete_authentication", forged)
+    assert cast["reader"].post("/unlock", {"credential": '{"id": "a"}'}).status_code == 422
 
 
 def test_five_wrong_pins_lock_the_unlocking(cast, settings):

@@ -27,7 +27,7 @@ def shelf() -> Problem:
 
 
 @pytest.fixture(scope="module")
-def seen() -> Problem:
+def both() -> Problem:
     """What the report judges: the figures of calibration and of validation."""
     return Problem([*calibrate.shelf(), *calibrate.shelf("validation")], people=48)
 
@@ -85,25 +85,51 @@ def test_the_same_call_gives_the_same_numbers():
     assert np.array_equal(first.residuals(first.shipped), second.residuals(second.shipped))
 
 
+def planted(problem: Problem, wrong: dict[str, float]) -> tuple[list[int], list[float]]:
+    """Verdicts within and misfit, of what is shipped and of the same with wrong parameters."""
+    tried = [problem.arms.predicted(lambda people, f=f: f | {"leave": np.ones(1)})[0] for f in ({}, factors(wrong))]
+    errors = np.array([np.hypot(t.error, t.between) for t in problem.targets])
+    misfit = [float(np.sum((gaps(problem, values) / errors) ** 2)) for values in tried]
+    return [within(problem, values) for values in tried], misfit
+
+
+def factors(wrong: dict[str, float]) -> dict[str, np.ndarray]:
+    return {name: np.array([[factor]]) for name, factor in wrong.items()}
+
+
 @pytest.mark.parametrize(
-    ("what", "wrong", "lost"),
+    ("what", "wrong"),
     [
-        ("K_B tenfold", {"K_B": 10.0}, 10),
-        ("theta_W halved", {"theta_W": 0.5}, 5),  # belief does part of the work, docs/decisions/0073
-        ("expectancy doubled", {"X0": 2.0}, None),  # moves some arms of small trials nearer, and the others away
+        pytest.param(
+            "K_B tenfold",
+            {"K_B": 10.0},
+            marks=pytest.mark.xfail(
+                reason="9 verdicts of 117: belief does part of the drug's work, docs/decisions/0073"
+            ),
+        ),
+        pytest.param(
+            "theta_W halved",
+            {"theta_W": 0.5},
+            marks=pytest.mark.xfail(
+                reason="4 verdicts of 117: belief does part of the drug's work, docs/decisions/0073"
+            ),
+        ),
+        ("expectancy doubled", {"X0": 2.0}),
     ],
 )
-def test_wrong_parameters_turn_the_verdicts(what: str, wrong: dict[str, float], lost: int | None, seen: Problem):
-    right = seen.arms.predicted(lambda people: {"leave": np.ones(1)})[0]
-    planted = seen.arms.predicted(
-        lambda people: {name: np.array([[factor]]) for name, factor in wrong.items()} | {"leave": np.ones(1)}
-    )[0]
-    errors = np.array([np.hypot(t.error, t.between) for t in seen.targets])
-    misfit = [float(np.sum((gaps(seen, values) / errors) ** 2)) for values in (right, planted)]
-    assert within(seen, right) >= 0.7 * len(right)
+def test_wrong_parameters_turn_the_verdicts(shelf: Problem, what: str, wrong: dict[str, float]):
+    met, misfit = planted(shelf, wrong)
+    assert met[0] >= 0.7 * len(shelf.targets)
     assert misfit[1] > misfit[0] + 8, what
-    if lost is not None:
-        assert within(seen, planted) < within(seen, right) - lost, what
+    if what != "expectancy doubled":  # that one moves some arms of small trials nearer, and the others away
+        assert met[1] < met[0] - 10, what
+
+
+@pytest.mark.parametrize("wrong", [{"K_B": 10.0}, {"theta_W": 0.5}], ids=["K_B", "theta_W"])
+def test_less_of_the_drug_turns_verdicts_on_both_shelves(both: Problem, wrong: dict[str, float]):
+    met, misfit = planted(both, wrong)
+    assert misfit[1] > misfit[0] + 8
+    assert met[1] < met[0] - 10
 
 
 def test_a_clearance_five_times_too_high_turns_the_verdicts_on_plasma():

@@ -50,8 +50,8 @@ def drawn(seed: int) -> list[Row]:
     return watched(doses, **same)
 
 
-def test_thirty_courses_by_chance_agree_with_the_sum_of_their_doses(tmp_path: Path) -> None:
-    people = [drawn(seed) for seed in range(30)]
+def test_sixty_courses_by_chance_agree_with_the_sum_of_their_doses(tmp_path: Path) -> None:
+    people = [drawn(seed) for seed in range(60)]
     assert {d.ss for rows in people for d in rows} == {0, 1, 2}
     assert {d.rate for rows in people for d in rows} == {0.0, 7.0, 25.0, -1.0, -2.0}
     found = states(run(tmp_path, TWO_COMPARTMENTS.partition("lag_depot")[0] + _EQUATIONS, data_set(people)))

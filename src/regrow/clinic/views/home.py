@@ -102,10 +102,14 @@ def unlock_page(request: HttpRequest) -> HttpResponse:
 def _is_them(request: HttpRequest, staff: Any) -> bool:
     """Whether the PIN, the password or the passkey sent is the signed-in person's own."""
     from allauth.mfa.webauthn.forms import ReauthenticateWebAuthnForm
+    from cryptography.exceptions import InvalidSignature
 
     if "credential" in request.POST:
         form = ReauthenticateWebAuthnForm(request.POST, user=request.user)
-        good = form.is_valid()
+        try:
+            good = form.is_valid()
+        except (KeyError, InvalidSignature):  # the library lets a mangled answer and a forged signature through
+            return False
         if good:
             form.save()
         return good
