@@ -386,6 +386,26 @@ def test_no_tap_is_lost_when_its_button_is_drawn_again_and_nothing_half_typed(cl
     assert [kind for kind, _ in entries(clinic)].count("chip") == 3
 
 
+def test_a_refusal_and_what_was_typed_stand_while_others_write_until_they_are_answered(clinic, tablet):
+    page = tablet("diaz", service_workers="block").open(session_path(clinic))
+    expect(page.locator(".live")).to_contain_text("strongest")
+    round_of_vitals(page.locator(".act"), 245)
+    expect(page.locator("p.problem")).to_contain_text("IMPLAUSIBLE")
+    page.evaluate("document.activeElement.blur()")
+    seen = page.locator("input[name=expect]").first.input_value()
+    said = {"kind": "chip", "key": "another-nurse-taps-1", "expect": seen, "payload": {"what": "nausea"}}
+    assert clinic.person("kim").send(f"{session_path(clinic)}/entries", said)[0] == 201
+    expect(page.locator(".live")).to_contain_text("nausea")
+    expect(page.locator("#meanwhile")).to_be_visible()
+    page.wait_for_timeout(1000)
+    expect(page.locator("p.problem")).to_contain_text("IMPLAUSIBLE")
+    expect(page.get_by_label("Systolic")).to_have_value("245")
+    page.locator("input[name=confirmed]").check()
+    page.get_by_role("button", name="Keep vitals").click()
+    expect(page.locator(".live .signs")).to_contain_text("245/78")
+    expect(page.locator("p.problem")).to_have_count(0)
+
+
 def test_a_board_in_the_background_alarms_until_someone_has_seen_it(clinic, tablet):
     nurse = tablet("diaz")
     board = nurse.open("/board")

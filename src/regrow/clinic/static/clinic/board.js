@@ -88,7 +88,7 @@
 
   // ---- what changed is drawn again, never under the hands of someone who types or taps. What is wanted stays wanted until
   // it is drawn: one question at a time for each place, asked again when it failed or when something else was drawn meanwhile.
-  const wanted = new Set(), late = new Set(), asked = new Set(), flying = new Set(), ASK_MS = 8000, AGAIN_MS = 1000, PRESS_MS = 2000, CLICK_MS = 350;
+  const wanted = new Set(), late = new Set(), asked = new Set(), flying = new Set(), ASK_MS = 8000, AGAIN_MS = 1000, PRESS_MS = 2000, CLICK_MS = 350, READ_MS = 60000;
   let press = { on: null, until: 0 };
   const pressed = (root) => performance.now() < press.until && root.contains(press.on);
   function dirty(el) {
@@ -96,7 +96,9 @@
     return el.options ? Array.from(el.options).some((o, i) => o.selected !== o.defaultSelected && (i > 0 || el.selectedIndex > 0)) : el.value !== el.defaultValue;
   }
   const typed = (root) => Array.from(root.querySelectorAll("input:not([type=hidden]), select, textarea")).filter(dirty);
-  const typing = (root) => root.contains(document.activeElement) && document.activeElement.matches("input, select, textarea") || typed(root).some((el) => !("carried" in el.dataset));
+  // A refusal, and what was typed for it, stands a minute to be read and answered.
+  const unread = (root) => [...root.querySelectorAll(".problem")].some((el) => performance.now() - (el.since ??= performance.now()) < READ_MS);
+  const typing = (root) => root.contains(document.activeElement) && document.activeElement.matches("input, select, textarea") || typed(root).some((el) => !("carried" in el.dataset)) || unread(root);
   const busy = (root) => pressed(root) || typing(root) || [...flying].some((ctx) => ctx.target?.id === root.id);
   // A button that is replaced or moves between the finger's down and its click loses the tap: all stands still until then.
   function down(event) { press = { on: event.target, until: performance.now() + PRESS_MS }; }
@@ -141,7 +143,9 @@
   const everything = () => { for (const place of document.querySelectorAll("#panel, #chairs > [id^=chair-]")) redraw(place.id); };
   document.addEventListener("click", (event) => {
     if (!event.target.closest("[data-renew]")) return;
-    for (const el of typed(document.getElementById("panel"))) el.dataset.carried = "";
+    const panel = document.getElementById("panel");
+    for (const el of typed(panel)) el.dataset.carried = "";
+    for (const el of panel.querySelectorAll(".problem")) el.since = -READ_MS;
     redraw("panel");
   });
   document.addEventListener("regrow:changed", () => { if (pulse.dataset.panel) redraw("panel"); });
