@@ -348,6 +348,7 @@ def test_a_picture_asked_for_before_a_change_never_stands_after_it(clinic, table
     press(one, "Resume")
     expect(two.locator(".live")).to_contain_text("drug running")
     held.let_go()  # the answer to the first question comes last: it says PAUSED
+    expect(one.get_by_role("button", name="Resume", exact=True)).to_have_count(0)
     expect(two.locator("#panel")).to_have_attribute("data-version", one.locator("#panel").get_attribute("data-version"))
     expect(two.locator(".live")).to_contain_text("drug running")
     expect(two.get_by_role("button", name="Resume", exact=True)).to_have_count(0)

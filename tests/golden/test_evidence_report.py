@@ -161,8 +161,9 @@ def test_the_three_are_compared_on_the_same_figures():
 
 
 def test_the_report_appears_whole_and_replaces_an_earlier_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(report, "gather", lambda *_, **__: shelf())
-    monkeypatch.setattr(pages, "all_pages", lambda _: texts())
+    made, written = shelf(), texts()  # made before what makes them is replaced
+    monkeypatch.setattr(report, "gather", lambda *_, **__: made)
+    monkeypatch.setattr(pages, "all_pages", lambda _: written)
     report.write(tmp_path / "pages")
     assert {path.name for path in (tmp_path / "pages").iterdir()} == set(texts())
     report.write(tmp_path / "pages")
@@ -181,8 +182,9 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path):
 
 
 def test_a_report_that_cannot_be_written_leaves_no_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(report, "gather", lambda *_, **__: shelf())
-    monkeypatch.setattr(pages, "all_pages", lambda _: texts())
+    made, written = shelf(), texts()  # made before what makes them is replaced
+    monkeypatch.setattr(report, "gather", lambda *_, **__: made)
+    monkeypatch.setattr(pages, "all_pages", lambda _: written)
 
     def full(*_):
         raise OSError(28, "No space left on device")
