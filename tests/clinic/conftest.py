@@ -253,6 +253,8 @@ def to_the_gate(cast: Cast, session: Any) -> None:
     cast.entry("nurse", session, "arrive")
     cast.entry("nurse", session, "nurse")
     cast.entry("nurse", session, "gate", **GATE)
+    if session.course.route == "iv":
+        cast.entry("nurse", session, "line", what="placed", site="left forearm", gauge="22 G", patent="yes")
     cast.entry("nurse", session, "vitals", **CALM)
 
 

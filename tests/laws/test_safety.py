@@ -42,6 +42,7 @@ from regrow.safety import (
     weights,
 )
 from regrow.safety.alarms import silenced
+from regrow.safety.discharge import pressure_before
 
 S = Settings()
 FAILED = Trial("sertraline", 8, True, "none")
@@ -82,6 +83,9 @@ READY = GateFacts(
     pdmp_days=10,
     urine_days=10,
     room_ready=True,
+    line_site="left forearm",
+    line_gauge="22 G",
+    line_patent=True,
 )
 NASAL = replace(READY, drug="esketamine", route="intranasal", rems_enrolled=True)
 CALM = Vitals(10, sbp=125, dbp=78, hr=72, spo2=98, rr=14, moaas=5, dissociation=2)
@@ -179,8 +183,10 @@ CASES = [
             ("R-CR-10", "thyrotoxicosis"),
             ("R-CR-11", "dementia_or_brain_injury"),
             ("R-CR-12", "dissociative_or_unstable"),
+            ("R-CR-15", "suicide_attempt"),
         ]
     ],
+    ("R-CR-16", "trauma and its absence", answers("trauma"), INFO, WELL, NOTHING),
     ("R-CR-13", "BMI 35 or 34.9", replace(WELL, bmi=35), ASK, replace(WELL, bmi=34.9), NOTHING),
     ("R-EL-01", "age 17 or 18", replace(WELL, age=17), NEVER, replace(WELL, age=18), NOTHING),
     ("R-EL-01", "age unknown", replace(WELL, age=None), NEVER, WELL, NOTHING),
@@ -353,6 +359,11 @@ CASES = [
     ("R-BP-01", "89 or 90 systolic before the dose", replace(READY, sbp=89), ASK, replace(READY, sbp=90), NOTHING),
     ("R-BP-02", "141 or 140 systolic before the dose", replace(READY, sbp=141), ASK, replace(READY, sbp=140), NOTHING),
     ("R-BP-02", "91 or 90 diastolic before the dose", replace(READY, dbp=91), ASK, replace(READY, dbp=90), NOTHING),
+    ("R-IV-01", "no IV line or one", replace(READY, line_site=""), NEVER, READY, NOTHING),
+    ("R-IV-01", "a line without a gauge, or no line for a spray", replace(READY, line_gauge=" "), NEVER,
+     replace(NASAL, line_site="", line_gauge="", line_patent=None), NOTHING),
+    ("R-IV-01", "a line not flushed or flushing easily", replace(READY, line_patent=None), NEVER, READY, NOTHING),
+    ("R-IV-01", "a line that does not flush easily", replace(READY, line_patent=False), NEVER, READY, NOTHING),
     ("R-BP-03", "baseline 16 or 15 min old", replace(READY, baseline_minutes=16), NEVER, replace(READY, baseline_minutes=15), NOTHING),
     ("R-BP-03", "no oxygen reading", replace(READY, spo2=None), NEVER, READY, NOTHING),
     ("R-HR-01", "121 or 120 before the dose", replace(READY, hr=121), ASK, replace(READY, hr=120), AMBER),
@@ -430,6 +441,14 @@ CASES = [
      replace(LEAVE, base_sbp=130, sbp=156), NOTHING),
     ("R-DC-04", "141 or 140 far from baseline", replace(LEAVE, base_sbp=100, sbp=141), ASK,
      replace(LEAVE, base_sbp=100, sbp=140), NOTHING),
+    ("R-DC-19", "11 or 10 above baseline, as high as before", replace(LEAVE, sbp=131, before_sbp=131), ASK,
+     replace(LEAVE, sbp=130, before_sbp=130), NOTHING),
+    ("R-DC-19", "20 above baseline, 140 before or 141", replace(LEAVE, sbp=140, before_sbp=140), ASK,
+     replace(LEAVE, sbp=140, before_sbp=141), NOTHING),
+    ("R-DC-19", "diastolic 11 above baseline, rising or falling", replace(LEAVE, dbp=86, before_dbp=85), ASK,
+     replace(LEAVE, dbp=86, before_dbp=87), NOTHING),
+    ("R-DC-19", "20 above baseline and no pressure before, or one", replace(LEAVE, sbp=140), ASK,
+     replace(LEAVE, sbp=140, before_sbp=150), NOTHING),
     ("R-DC-05", "93 or 94 %", replace(LEAVE, spo2=93), NEVER, replace(LEAVE, spo2=94), NOTHING),
     ("R-DC-05", "11 or 12 breaths", replace(LEAVE, rr=11), NEVER, replace(LEAVE, rr=12), NOTHING),
     ("R-DC-05", "25 or 24 breaths", replace(LEAVE, rr=25), NEVER, replace(LEAVE, rr=24), NOTHING),
@@ -537,6 +556,8 @@ HELD_ELSEWHERE = {
     "trial_weeks": "test_a_trial_counts_only_when_long_enough_strong_enough_and_failed",
     "credential_warning": "test_the_rule_speaks_on_one_side_of_its_threshold_and_not_on_the_other",  # R-ST-01, 30 or 31
     "eu_label": "test_the_eu_label_starts_at_28_mg_from_65_years",
+    "eu_sbp_amber": "test_the_eu_label_asks_back_above_150_90_from_65_years_and_only_for_its_spray",
+    "fall_minutes": "test_a_fall_is_seen_between_pressures_five_minutes_apart",
 }
 
 
@@ -596,6 +617,26 @@ def test_the_eu_label_starts_at_28_mg_from_65_years():
     assert said_by("R-DO-07", first, eu) == ASK
     assert said_by("R-DO-07", replace(first, mg=28), eu) is None
     assert said_by("R-DO-07", replace(first, age=64), eu) is None
+
+
+def test_the_eu_label_asks_back_above_150_90_from_65_years_and_only_for_its_spray():
+    eu, old = S.changed({"eu_label": 1}), replace(NASAL, age=65, sbp=150)
+    assert said_by("R-BP-02", old, eu) is None
+    assert said_by("R-BP-02", replace(old, sbp=151), eu) == ASK
+    assert said_by("R-BP-02", replace(old, dbp=91), eu) == ASK
+    assert said_by("R-BP-02", old, S) == ASK
+    assert said_by("R-BP-02", replace(old, age=64), eu) == ASK
+    assert said_by("R-BP-02", replace(old, age=None), eu) == ASK
+    assert said_by("R-BP-02", replace(READY, age=70, sbp=141), eu) == ASK
+
+
+def test_a_fall_is_seen_between_pressures_five_minutes_apart():
+    first, last = Vitals(40, sbp=150, dbp=90), Vitals(45, sbp=140, dbp=85)
+    between = Vitals(43, sbp=139, dbp=85)
+    assert pressure_before((first, between, last), S) == first
+    assert pressure_before((replace(first, minute=40.1), last), S) is None
+    assert pressure_before((first, last, Vitals(46, hr=70)), S) == first
+    assert pressure_before((), S) is None
 
 
 def test_eligibility_has_three_outcomes():

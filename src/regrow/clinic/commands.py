@@ -1,4 +1,4 @@
-"""The clinic's commands: serve, doctor, backup, restore, verify-log, link. Django is imported inside them only.
+"""The clinic's commands: serve, doctor, backup, restore, move, verify-log, link. Django is imported inside them only.
 
 The one thing to know: a backup is a copy that was opened, checked and hashed before it is called one.
 """
@@ -83,6 +83,9 @@ def serve(
         raise Refusal(
             "IS-A-DEMO", f"data: {folder} is a demo; serve it with --demo or give another folder.", field="data"
         )
+    from regrow.clinic.moving import look
+
+    look(folder)
     call_command("migrate", interactive=False, verbosity=0)
     scheme = "https" if cert else "http"
     shown = "127.0.0.1" if host == "0.0.0.0" else f"[{host}]" if ":" in host else host  # noqa: S104
@@ -278,6 +281,18 @@ def restore(file: Path, data: Data) -> None:
     print(f"{target} restored and checked")
 
 
+def move(data: Data = DEFAULT) -> None:
+    """Carry a clinic from the SQLite file of its folder to the empty PostgreSQL that clinic.toml names as `database`.
+
+    Moved whole or not at all; the file stays as it was and takes no writes any more.
+    """
+    _django(data)
+    from regrow.clinic.moving import move as carry
+
+    tables, rows, head = carry(data)
+    print(f"moved: {tables} tables, {rows} rows, log head {head}, 0 faults; the file is kept and takes no more writes")
+
+
 def doctor(data: Data = DEFAULT) -> None:
     """Look at this clinic's installation and say what is not as it should be. Exit 1 when something must be done."""
     import shutil
@@ -335,5 +350,5 @@ def _report(rows: list[tuple[bool, str]]) -> Any:
 
 def attach(app: typer.Typer) -> None:
     """Puts the clinic's commands on the command line."""
-    for function in (serve, doctor, backup, restore, verify_log, link):
+    for function in (serve, doctor, backup, restore, move, verify_log, link):
         app.command(name=function.__name__.replace("_", "-"))(function)

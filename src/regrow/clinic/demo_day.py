@@ -155,7 +155,17 @@ def begun(
     put(crew, session, nurse, minutes_ago + 14, "nurse")
     put(crew, session, nurse, minutes_ago + 10, "gate", **GATE)
     if session.course.route == "iv":
-        put(crew, session, nurse, minutes_ago + 7, "line", what="placed", site="left forearm", gauge="22 G", attempts=1)
+        put(
+            crew,
+            session,
+            nurse,
+            minutes_ago + 7,
+            "line",
+            what="placed",
+            site="left forearm",
+            gauge="22 G",
+            patent="yes",
+        )
     put(crew, session, nurse, minutes_ago + 4, "vitals", **before)
     at = crew.act(nurse, minutes_ago).now
     order = facts.order_for(session, at, access.settings_now())

@@ -276,6 +276,7 @@ def gate_facts(session: Session, s: State, now: datetime, settings: Settings) ->
     open_ones = undecided(verdict.findings, valid_decisions(patient, evaluation))
     b = s.baseline
     medicines = current_medicines(patient, now)
+    line = s.line_in.payload if s.line_in else {}
     urine = access.newest_measure(patient, "urine")
     since = urine.taken_at if urine else datetime(1970, 1, 1, tzinfo=now.tzinfo)
     from regrow.clinic.models import Entry
@@ -322,6 +323,10 @@ def gate_facts(session: Session, s: State, now: datetime, settings: Settings) ->
         urine_sessions=sessions_since,
         rems_enrolled=patient.rems_enrolled is not None and patient.rems_enrolled <= timezone.localdate(now),
         room_ready=g.get("room_ready"),
+        age=patient.age_on(timezone.localdate(now)),
+        line_site=str(line.get("site", "")),
+        line_gauge=str(line.get("gauge", "")),
+        line_patent=s.line_patent,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from regrow.safety import Finding, LeaveFacts, LiveFacts, Rounds, Settings, Severity, Vitals, alarms, discharge
 from regrow.safety.alarms import PROCESS, ROUND_SIGNS, TICKS, silenced, standing, worrying_pressure
+from regrow.safety.discharge import pressure_before
 
 KINDS = frozenset(
     [
@@ -188,6 +189,12 @@ class State:
     @property
     def line_out(self) -> bool:
         return bool(self.lines) and self.lines[-1].payload.get("what") == "removed"
+
+    @property
+    def line_patent(self) -> bool | None:
+        """Whether the cannula that is in flushed easily when it was last looked at; None when that was not said."""
+        here = [f for f in self.lines if self.line_in and f.at >= self.line_in.at and "patent" in f.payload]
+        return bool(here[-1].payload["patent"]) if here else None
 
     @property
     def line_in(self) -> Fact | None:
@@ -545,6 +552,7 @@ def leave_facts(s: State, now: datetime, settings: Settings) -> LeaveFacts:
     after = [r for r in s.readings if s.started and r.at > s.started]
     taken = {n: next((r for r in reversed(after) if getattr(r.vitals, n) is not None), None) for n in VITALS}
     newest = {n: getattr(r.vitals, n) if r else None for n, r in taken.items()}
+    before = pressure_before([r.vitals for r in after], settings)
     # A sign never taken is named by its own rule; the others are as old as the oldest of them.
     ages = [_minutes(now, r.at) for n, r in taken.items() if r is not None and n in (*ROUND_SIGNS, "rr", "moaas")]
     answered = [_minutes(now, at) for name, at in s.checked_at.items() if name in _OF_THE_MOMENT]
@@ -565,6 +573,8 @@ def leave_facts(s: State, now: datetime, settings: Settings) -> LeaveFacts:
         dbp=newest["dbp"],
         base_sbp=s.baseline.sbp if s.baseline else None,
         base_dbp=s.baseline.dbp if s.baseline else None,
+        before_sbp=before.sbp if before else None,
+        before_dbp=before.dbp if before else None,
         vitals_minutes=max(ages, default=None),
         answers_minutes=max(answered, default=None),
         alarms=tuple(f.sentence for f in s.alarms if f.severity is Severity.RED and f.rule not in PROCESS),

@@ -5,9 +5,10 @@ The one thing to know: time alone never opens the door, and a criterion that was
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from regrow.safety.alarms import Vitals
 from regrow.safety.finding import Clearance, Finding, Say, judge, never, red, rule
 from regrow.safety.settings import Settings
 
@@ -18,8 +19,9 @@ H_HOME = "H-12 harm on the way home"
 @dataclass(frozen=True)
 class LeaveFacts:
     """The state at the door. `observed` minutes since the end of the drug (or since it, as the watch says) against
-    `observe`; scores None when not taken; yes/no None when not asked. `vitals_minutes` is the age of the oldest sign,
-    `answers_minutes` of the oldest answer on the state of the moment; `alarms` the red ones on the person."""
+    `observe`; `before_sbp before_dbp` the pressure before the last one (`pressure_before`); scores None when not taken;
+    yes/no None when not asked. `vitals_minutes` is the age of the oldest sign, `answers_minutes` of the oldest answer
+    on the state of the moment; `alarms` the red ones on the person."""
 
     drug: str = "ketamine"
     route: str = "iv"
@@ -34,6 +36,8 @@ class LeaveFacts:
     dbp: float | None = None
     base_sbp: float | None = None
     base_dbp: float | None = None
+    before_sbp: float | None = None
+    before_dbp: float | None = None
     vitals_minutes: float | None = None
     spo2: float | None = None
     base_spo2: float | None = None
@@ -111,6 +115,38 @@ def pressure(f: LeaveFacts, s: Settings) -> Iterator[Say]:
         yield red(
             f"BP {f.sbp:g}/{f.dbp:g} mmHg, neither within {s.leave_percent:g} % of {f.base_sbp or 0:g}/"
             f"{f.base_dbp or 0:g} nor at most {s.pre_sbp_amber:g}/{s.pre_dbp_amber:g}: the prescriber clears.",
+            PRESCRIBER,
+            sbp=f.sbp,
+            dbp=f.dbp,
+        )
+
+
+def pressure_before(readings: Sequence[Vitals], s: Settings) -> Vitals | None:
+    """The newest pressure taken at least `fall_minutes` before the last one; None when there is none."""
+    taken = [v for v in readings if v.sbp is not None and v.dbp is not None]
+    old = [v for v in taken[:-1] if taken[-1].minute - v.minute >= s.fall_minutes]
+    return old[-1] if old else None
+
+
+@rule(
+    "R-DC-19",
+    "discharge",
+    "Blood pressure falling",
+    hazard="H-03 harm by a rise of blood pressure",
+    source="Spravato US label 'decreasing' (memory); limits assumed",
+)
+def falling(f: LeaveFacts, s: Settings) -> Iterator[Say]:
+    """Back at baseline it need not fall; above it, a pressure that does not fall may not be over its peak."""
+    pairs = (("systolic", f.sbp, f.base_sbp, f.before_sbp), ("diastolic", f.dbp, f.base_dbp, f.before_dbp))
+    high = [
+        f"{name} {last:g} mmHg after {'none' if before is None else format(before, 'g')}"
+        for name, last, base, before in pairs
+        if last is not None and (base is None or last - base > s.leave_settled) and (before is None or last >= before)
+    ]
+    if high:
+        yield red(
+            f"{', '.join(high)}: over {s.leave_settled:g} above baseline and not seen to fall. Measure again after "
+            f"{s.fall_minutes:g} min, or the prescriber clears.",
             PRESCRIBER,
             sbp=f.sbp,
             dbp=f.dbp,

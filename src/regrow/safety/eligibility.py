@@ -5,11 +5,12 @@ The one thing to know: an unanswered question is never a no. A condition that no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
-from regrow.safety.finding import RULES, Clearance, Finding, Rule, Say, amber, judge, never, red, rule
+from regrow.safety.finding import RULES, Clearance, Finding, Rule, Say, amber, info, judge, never, red, rule
 from regrow.safety.settings import Settings
 
 PRESCRIBER = Clearance.PRESCRIBER
@@ -127,30 +128,44 @@ RELATIVE = {
         "memory",
     ),
 }
+# Relative too, against another hazard.
+ATTEMPT = {"suicide_attempt": ("R-CR-15", "suicide attempt, ever", "Spravato boxed warning (read); assumed")}
+# To know, so that nobody is startled: asks for no decision.
+TRAUMA = {"trauma": ("R-CR-16", "trauma: violence, abuse, war, accident", "assumed")}
 HISTORY = {"cv_event": ("R-CI-04", "heart attack, stroke or other cardiovascular event", "")}
-CONDITIONS: dict[str, str] = {code: row[1] for code, row in {**ABSOLUTE, **HISTORY, **RELATIVE}.items()}
+EXCLUDING = {**ABSOLUTE, **HISTORY}
+CONDITIONS: dict[str, str] = {code: row[1] for code, row in {**EXCLUDING, **RELATIVE, **ATTEMPT, **TRAUMA}.items()}
+H01 = "H-01 a person who must not have the drug gets it"
 
 
-def _asked(code: str, absolute: bool, id: str, text: str, source: str) -> None:
+def _asked(code: str, say: Callable[..., Say], id: str, text: str, source: str, hazard: str = H01) -> None:
     def present(c: Candidate, s: Settings) -> Iterator[Say]:
         if c.answers.get(code):
-            if absolute:
-                yield never(f"{text}: recorded as present. This excludes treatment here.", condition=code)
-            else:
-                yield amber(
-                    f"{text}: recorded as present. The prescriber decides and writes why.", PRESCRIBER, condition=code
-                )
+            yield say(f"{text}: recorded as present.", condition=code)
 
-    hazard = "H-01 a person who must not have the drug gets it"
     RULES[id] = Rule(id, text[0].upper() + text[1:], hazard, source, "eligibility", present)
 
 
-for _code, _row in ABSOLUTE.items():
-    _asked(_code, True, *_row)
-for _code, _row in RELATIVE.items():
-    _asked(_code, False, *_row)
+def _excludes(what: str, **numbers: Any) -> Say:
+    return never(f"{what} This excludes treatment here.", **numbers)
 
-H01 = "H-01 a person who must not have the drug gets it"
+
+def _decides(what: str, **numbers: Any) -> Say:
+    return amber(f"{what} The prescriber decides and writes why.", PRESCRIBER, **numbers)
+
+
+def _to_know(what: str, **numbers: Any) -> Say:
+    return info(f"{what} Ask what helps, say before touching, stay in sight.", **numbers)
+
+
+for _code, _row in ABSOLUTE.items():
+    _asked(_code, _excludes, *_row)
+for _code, _row in RELATIVE.items():
+    _asked(_code, _decides, *_row)
+for _code, _row in ATTEMPT.items():
+    _asked(_code, _decides, *_row, hazard="H-13 suicide")
+for _code, _row in TRAUMA.items():
+    _asked(_code, _to_know, *_row, hazard="H-21 panic and injury")
 
 
 @rule(
@@ -300,9 +315,9 @@ def pregnancy_test(c: Candidate, s: Settings) -> Iterator[Say]:
 @rule("R-EL-08", "eligibility", "Questions not asked", hazard=H01, source="assumed: an unanswered question is not a no")
 def unasked(c: Candidate, s: Settings) -> Iterator[Say]:
     missing = [code for code in CONDITIONS if code not in c.answers]
-    excluding = [code for code in missing if code not in RELATIVE]
+    excluding = [code for code in missing if code in EXCLUDING]
     if missing:
-        listed = "; ".join(CONDITIONS[code] for code in (*excluding, *(x for x in missing if x in RELATIVE)))
+        listed = "; ".join(CONDITIONS[code] for code in (*excluding, *(x for x in missing if x not in EXCLUDING)))
         sentence = f"{len(missing)} of {len(CONDITIONS)} conditions were not asked: {listed}."
         if excluding:
             yield never(f"{sentence} Some of them would exclude treatment: ask.", missing=len(missing))

@@ -29,11 +29,13 @@ class GateFacts:
     """The day's answers. Hours, minutes and days count back from now; None means not asked or not known.
 
     `nasal_hours` h since another nasal spray (a large number for none); `benzo_hours` likewise; `urine_sessions`
-    sessions since the last urinalysis; `first` is True for the first session of the course.
+    sessions since the last urinalysis; `line_site` and `line_gauge` are those of the cannula that is in, `line_patent`
+    whether it was last seen to flush easily.
     """
 
     drug: str = "ketamine"
     route: str = "iv"
+    age: float | None = None
     evaluation_signed: bool = False
     consent_current: bool = False
     excluded: bool = False
@@ -72,6 +74,9 @@ class GateFacts:
     urine_sessions: int = 0
     rems_enrolled: bool = False
     room_ready: bool | None = None
+    line_site: str = ""
+    line_gauge: str = ""
+    line_patent: bool | None = None
 
 
 @rule(
@@ -327,6 +332,24 @@ def of_today(f: GateFacts, s: Settings) -> Iterator[Say]:
         )
 
 
+@rule(
+    "R-IV-01",
+    "gate",
+    "IV line",
+    hazard="H-22 infiltration",
+    source="Atlanta clinic 'an IV catheter is inserted into a vein' (read); patency assumed",
+)
+def cannula(f: GateFacts, s: Settings) -> Iterator[Say]:
+    if f.route != "iv":
+        return
+    if not f.line_site.strip() or not f.line_gauge.strip():
+        yield never("no IV line is recorded with its site and gauge.")
+    elif f.line_patent is None:
+        yield never("whether the IV line flushes easily, without pain or swelling, is not recorded.")
+    elif not f.line_patent:
+        yield never("the IV line does not flush easily: place another.")
+
+
 @rule("R-SY-01", "gate", "Symptoms before a dose", hazard=H_BP, source="assumed")
 def complaints(f: GateFacts, s: Settings) -> Iterator[Say]:
     if f.symptoms:
@@ -369,13 +392,21 @@ def hold(f: GateFacts, s: Settings) -> Iterator[Say]:
         yield red(f"systolic {f.sbp:g} mmHg, hold below {s.pre_sbp_low:g}.", PRESCRIBER, sbp=f.sbp, limit=s.pre_sbp_low)
 
 
-@rule("R-BP-02", "gate", "Blood pressure: recheck and decide", hazard=H_BP, source="Spravato label 140/90 (memory)")
+@rule(
+    "R-BP-02",
+    "gate",
+    "Blood pressure: recheck and decide",
+    hazard=H_BP,
+    source="Spravato label 140/90; EU SmPC 150/90 from 65 y (memory)",
+)
 def recheck(f: GateFacts, s: Settings) -> Iterator[Say]:
     if f.sbp is None or f.dbp is None or f.sbp >= s.pre_sbp_hold or f.dbp >= s.pre_dbp_hold:
         return
-    if f.sbp > s.pre_sbp_amber or f.dbp > s.pre_dbp_amber:
+    eu_old = bool(s.eu_label) and f.drug == "esketamine" and f.age is not None and f.age >= 65
+    top = s.eu_sbp_amber if eu_old and f.route == "intranasal" else s.pre_sbp_amber
+    if f.sbp > top or f.dbp > s.pre_dbp_amber:
         yield amber(
-            f"BP {f.sbp:g}/{f.dbp:g} mmHg, above {s.pre_sbp_amber:g}/{s.pre_dbp_amber:g}: measure twice more in "
+            f"BP {f.sbp:g}/{f.dbp:g} mmHg, above {top:g}/{s.pre_dbp_amber:g}: measure twice more in "
             "5 to 15 min; then the prescriber notes risk and benefit.",
             PRESCRIBER,
             sbp=f.sbp,

@@ -104,6 +104,9 @@ class Settings:
     baseline_minutes: float = number(15, "min", 5, 30, "baseline vitals at most this old at the start", ASSUMED)
     pre_sbp_amber: float = number(140, "mmHg", 120, 150, "above before a dose: recheck", "label (memory)")
     pre_dbp_amber: float = number(90, "mmHg", 80, 95, "above before a dose: recheck", "label (memory)")
+    eu_sbp_amber: float = number(
+        150, "mmHg", 140, 150, "EU label, esketamine from 65 y: above before a dose: recheck", "EU SmPC (memory)"
+    )
     pre_sbp_hold: float = number(160, "mmHg", 140, 180, "from here before a dose: hold", ASSUMED)
     pre_dbp_hold: float = number(100, "mmHg", 90, 110, "from here before a dose: hold", ASSUMED)
     pre_sbp_low: float = number(90, "mmHg", 80, 100, "below before a dose: hold", ASSUMED)
@@ -168,6 +171,10 @@ class Settings:
     aldrete_pass: float = number(9, "0-10", 9, 10, "modified Aldrete, and no 0", "memory")
     padss_pass: float = number(9, "0-10", 9, 10, "PADSS", "memory")
     leave_percent: float = number(20, "%", 10, 25, "BP this near to baseline", ASSUMED)
+    leave_settled: float = number(
+        10, "mmHg", 5, 20, "further than this above baseline: the pressure must be seen to fall", ASSUMED
+    )
+    fall_minutes: float = number(5, "min", 2, 15, "two pressures this far apart show a fall", ASSUMED)
     leave_spo2: float = number(94, "%", 92, 96, "at least, or baseline", ASSUMED)
     leave_rr_low: float = number(12, "1/min", 10, 14, "at least", ASSUMED)
     leave_rr_high: float = number(24, "1/min", 20, 26, "at most", ASSUMED)
@@ -176,9 +183,9 @@ class Settings:
     leave_answers_minutes: float = number(30, "min", 10, 45, "answers at the door at most this old", ASSUMED)
     # controlled drug
     balance_tolerance: float = number(0.5, "mg", 0, 1, "drawn = given + wasted within", ASSUMED)
-    # jurisdiction: 0 US label, 1 EU/UK label (28 mg start from 65 years)
+    # jurisdiction: 0 US label, 1 EU/UK label (from 65 years 28 mg at first, and 150/90 before a dose)
     eu_label: float = number(
-        0, "0 or 1", 0, 1, "1: EU/UK esketamine label, 28 mg start at 65", "Janssen PI, MIMS HK (read)"
+        0, "0 or 1", 0, 1, "1: EU/UK esketamine label: from 65 y 28 mg at first, 150/90", "Janssen PI, MIMS HK (read)"
     )
 
     @property

@@ -84,7 +84,7 @@ _FIELDS: dict[str, dict[str, Any]] = {
         "room_ready": _YES_NO,
     },
     "decision": {"rule": 10, "subject": 120, "reason": 400},
-    "line": {"what": ("placed", "checked", "removed"), "site": 60, "gauge": 10, "attempts": (1, 10)},
+    "line": {"what": ("placed", "checked", "removed"), "site": 60, "gauge": 10, "attempts": (1, 10), "patent": _YES_NO},
     "start": {
         "read_back_mg": (0, 2000),
         "first_mg": (0, 2000),
