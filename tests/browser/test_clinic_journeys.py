@@ -209,6 +209,12 @@ def test_a_newcomer_goes_from_the_first_call_to_the_way_home(clinic, tablet):
         press(page, "Keep the answers")
     with kept(page):
         round_of_vitals(page.locator(".act"))
+    expect(page.locator(".findings")).to_contain_text("R-IV-01 no IV line is recorded")
+    page.get_by_label("Site").fill("left forearm")
+    page.get_by_label("Gauge").fill("22 G")
+    answer(page, patent="yes")
+    with kept(page):
+        press(page, "IV line placed")
     expect(page.get_by_text("Nothing stands against it.")).to_be_visible()
     expect(page.get_by_text("0.80 mL")).to_be_visible()
     page.get_by_label("Read back").fill("400")

@@ -468,6 +468,14 @@ def test_a_passkey_with_a_forged_signature_unlocks_nothing(cast, monkeypatch):
     assert cast["reader"].post("/unlock", {"credential": '{"id": "a"}'}).status_code == 422
 
 
+def test_at_a_bare_number_a_passkey_is_told_to_be_impossible_before_it_is_tried(cast, settings):
+    settings.ALLOWED_HOSTS = ["192.168.7.5", "localhost"]
+    for path in ("/pin", "/accounts/2fa/"):
+        at_a_number = cast["nurse"].get(path, headers={"host": "192.168.7.5:8000"}).content.decode()
+        assert "opened at a number (192.168.7.5)" in at_a_number
+        assert "No passkey here" not in cast["nurse"].get(path, headers={"host": "localhost:8000"}).content.decode()
+
+
 def test_five_wrong_pins_lock_the_unlocking(cast, settings):
     for _ in range(5):
         assert cast["reader"].post("/unlock", {"secret": "111222"}).status_code == 422

@@ -1,14 +1,16 @@
 """The dose on its way from the order to the pump: every place where a wrong number could slip through."""
 
+import json
 from datetime import timedelta
 
 import pytest
 from conftest import CALM, new_course, new_lot, new_patient, to_the_gate
+from django.utils import timezone
 from test_session import register, to_the_door
 
 from regrow.catalog import protocols
-from regrow.clinic import access, facts, live
-from regrow.clinic.models import Session
+from regrow.clinic import access, chain, facts, live
+from regrow.clinic.models import Duty, Session
 from regrow.clinic.planning import arithmetic, plan_of
 from regrow.refusal import Refusal
 from regrow.safety import Settings
@@ -123,11 +125,27 @@ def test_the_prescriber_of_last_night_is_not_on_duty_and_one_who_leaves_is_misse
     assert access.on_duty(site) == []
 
 
+def test_a_prescriber_says_again_that_they_are_on_duty_before_the_word_has_ended(cast, running):
+    site = running.chair.site
+    begun = cast.now()
+    cast["doctor"].post("/duty", {"site": site.pk, "on": "yes"})  # a second tap within the minute
+    assert Duty.objects.count() == 1
+    cast.go_to(begun + timedelta(hours=13, minutes=59))
+    assert "Stay on duty" in cast["doctor"].get("/board").content.decode()
+    cast["doctor"].post("/duty", {"site": site.pk, "on": "yes"})
+    cast.go_to(begun + timedelta(hours=27, minutes=58))
+    assert [p.name for p in access.on_duty(site)] == ["Dr Lee"]
+    assert (Duty.objects.count(), chain.verify().faults) == (2, ())
+    cast.go_to(begun + timedelta(hours=27, minutes=59))
+    assert access.on_duty(site) == []
+
+
 def test_an_open_board_sees_by_itself_that_a_word_of_duty_has_ended(cast, running):
     watch = live.Watch(running.chair.site_id)
     until = max(until for _, until in access.duties(running.chair.site))
     cast.go_to(until - timedelta(seconds=1))
-    assert '"duty": ["Dr Lee"]' in watch.look(True)[-1][1]
+    clock = timezone.localtime(until).strftime("%H:%M")
+    assert json.loads(watch.look(True)[-1][1])["duty"] == [{"name": "Dr Lee", "until": clock}]
     read_at = watch.read_at
     cast.go_to(until)
     events = watch.look(True)

@@ -535,6 +535,49 @@ def test_a_correction_is_a_new_entry_and_the_old_one_stays(cast, running):
     )
 
 
+def test_a_tap_on_the_wrong_button_is_taken_back_by_one_tap_and_the_record_keeps_both(cast, running):
+    def page() -> str:
+        return cast["nurse"].get(f"/sessions/{running.key}").content.decode()
+
+    wrong = cast.entry("nurse", running, "chip", what="vomiting")
+    assert (">That was wrong</button>" in page(), "chip: vomiting" in page()) == (True, True)
+    board = cast["nurse"].get("/board").content.decode()
+    assert ">That was wrong</button>" in board
+    assert ">That was wrong</button>" not in cast["colleague"].get("/board").content.decode()
+    cast.entry("nurse", running, "strike", of=wrong["id"], reason="that was wrong")
+    assert state(cast, running).chips == ()
+    assert (">That was wrong</button>" in page(), "Taken back" in page()) == (
+        False,
+        True,
+    )  # a second tap meets no button
+    assert Entry.objects.filter(pk=wrong["id"]).exists()
+    assert chain.verify().faults == ()
+
+
+def test_a_stop_tapped_by_mistake_is_taken_back_while_the_person_sits_there_and_not_after(cast, running):
+    cast.wait(10)
+    stop = cast.entry("nurse", running, "stop", reason="end of the dose")
+    cast.wait(1)
+    cast.entry("nurse", running, "strike", of=stop["id"], reason="that was wrong")
+    s = state(cast, running)
+    assert (s.phase, s.given_mg) == ("running", pytest.approx(11))
+    pause = cast.entry("nurse", running, "pause", reason="pressure")
+    stop = cast.entry("nurse", running, "stop", reason="pressure")
+    refused = cast.entry("nurse", running, "strike", 422, of=pause["id"], reason="that was wrong")
+    assert (refused["code"], "recovery" in refused["sentence"]) == ("NOT-CORRECTABLE", True)
+    for kind in ("start", "gate", "nurse"):
+        of = running.entries.filter(kind=kind).first().pk
+        assert cast.entry("nurse", running, "strike", 422, of=of, reason="not so")["code"] == "NOT-CORRECTABLE"
+
+
+def test_the_wrong_person_marked_as_here_is_taken_back(cast, booked):
+    here = cast.entry("nurse", booked, "arrive")
+    cast.entry("nurse", booked, "strike", of=here["id"], reason="that was wrong")
+    assert state(cast, booked).phase == "booked"
+    to_the_gate(cast, booked)
+    cast.entry("nurse", booked, "start", read_back_mg=40)
+
+
 def test_a_discharge_before_its_criteria_is_refused_with_what_is_missing(cast, running):
     cast.wait(40)
     cast.entry("nurse", running, "vitals", **CALM, late_reason="cuff broken, watched without")

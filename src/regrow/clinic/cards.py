@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.utils import timezone
+
 from regrow.clinic import access, facts, forecast
 from regrow.clinic.actions.payloads import CARDS, CHIPS
 from regrow.clinic.models import Session, Site
@@ -107,21 +109,13 @@ class Card:
             alarms,
             s.nurse,
             s.offered_to,
-            len(s.chips),
-            len(s.acks),
-            len(s.events),
-            len(s.steps),
+            tuple(sorted((author, f.seq) for author, f in s.newest.items())),  # whatever was written
             self.prescribers,
             s.due,
             self.signs,
             tuple(sorted(s.silent)),
             self.window is None,
             self.anchors,
-            len(s.lines),
-            len(s.rems),
-            len(s.decisions),
-            len(s.gate),
-            len(s.check),
             self.order_text,
             self.allergies,
             s.stands,
@@ -271,6 +265,14 @@ class Held:
     def prescribers(self, now: datetime) -> tuple[str, ...]:
         """Who is on duty at this moment: a word said long ago ends by itself."""
         return tuple(name for name, until in self.duties if now < until)
+
+    def duty(self, now: datetime) -> list[dict[str, str]]:
+        """Who is on duty at this moment and until when that word counts, by the clinic's clock."""
+        return [
+            {"name": name, "until": timezone.localtime(until).strftime("%H:%M")}
+            for name, until in self.duties
+            if now < until
+        ]
 
     def places(self, now: datetime) -> list[Place]:
         """Every chair of the site: the red ones first, then those whose round is due soonest, the empty ones last."""

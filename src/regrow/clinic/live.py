@@ -92,8 +92,8 @@ class Watch:
             self.drawn[place.chair.pk] = picture, json.dumps(data)
             events.append(("card", self.drawn[place.chair.pk][1]))
         if beat:
-            duty = self.held.prescribers(now)
-            said = {"now": int(now.timestamp() * 1000), "order": [p.chair.pk for p in places], "duty": duty}
+            order, duty = [p.chair.pk for p in places], self.held.duty(now)
+            said = {"now": int(now.timestamp() * 1000), "order": order, "duty": duty}
             events.append(("beat", json.dumps(said)))
         return events
 

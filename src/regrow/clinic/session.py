@@ -50,6 +50,18 @@ KINDS = frozenset(
 GUARDED = frozenset({"start", "rate", "pause", "resume", "discharge", "sign", "cancel"})
 STATEFUL = GUARDED | {"stop", "dose", "offer", "accept", "nurse"}
 _CHANGES = STATEFUL | {"arrive"}
+# What may be corrected or struck whenever it is seen to be wrong; and what may only be struck, by phase: a tap on
+# the wrong button that changed the run. What was struck stays in the record beside the entry that struck it.
+CORRECTABLE = frozenset({"vitals", "chip", "event", "note", "check", "miss", "rems", "line", "step"})
+STRIKABLE = {
+    "ack": ("arrived", "running", "paused", "recovery"),
+    "arrive": ("arrived",),
+    "rate": ("running", "paused"),
+    "pause": ("running", "paused"),
+    "resume": ("running", "paused"),
+    "dose": ("running", "recovery"),
+    "stop": ("recovery",),
+}
 VITALS = ("sbp", "dbp", "hr", "spo2", "rr", "temp", "moaas", "dissociation", "etco2")
 
 
@@ -162,6 +174,7 @@ class State:
     alarms: tuple[Finding, ...] = ()
     silent: frozenset[str] = frozenset()
     stands: tuple[Any, ...] = ()
+    newest: Mapping[int, Fact] = field(default_factory=dict)
     ignored: tuple[Fact, ...] = ()
 
     @property
@@ -181,6 +194,10 @@ class State:
     def loud(self) -> Severity | None:
         """The loudest alarm that nobody has seen in the last minutes."""
         return max((f.severity for f in self.alarms if f.rule not in self.silent), default=None)
+
+    def may_be_struck(self, kind: str) -> bool:
+        """True when an entry of this kind may be taken back now."""
+        return kind in CORRECTABLE or self.phase in STRIKABLE.get(kind, ())
 
     @property
     def last(self) -> Reading | None:
@@ -257,7 +274,8 @@ def state(
     """
     facts = list(facts)
     version = sum(f.kind in STATEFUL for f in facts)
-    s = State(version=version, order=order)
+    newest = {f.author_id: f for f in sorted(facts, key=lambda f: f.seq)}
+    s = State(version=version, order=order, newest=newest)
     for fact in corrected(facts):
         if fact.at <= now:
             s = _apply(s, fact)

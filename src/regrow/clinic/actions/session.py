@@ -17,7 +17,7 @@ from regrow.clinic.actions import Act, action
 from regrow.clinic.actions.payloads import read_payload
 from regrow.clinic.models import Entry, Session, Staff
 from regrow.clinic.roles import PRESCRIBER
-from regrow.clinic.session import GUARDED, KINDS, State, leave_findings
+from regrow.clinic.session import CORRECTABLE, GUARDED, KINDS, State, leave_findings
 from regrow.refusal import Refusal
 from regrow.safety import (
     Clearance,
@@ -33,7 +33,6 @@ from regrow.safety import (
 
 IDEM = re.compile(r"[A-Za-z0-9_-]{8,64}")
 OLDEST, FUTURE = timedelta(hours=24), timedelta(seconds=60)
-CORRECTABLE = frozenset({"vitals", "chip", "event", "note", "check", "miss", "rems", "line", "step"})
 # What was seen while the person sat there is kept, though it arrives after they left.
 TRUE_THEN = frozenset({"vitals", "chip", "miss", "line"})
 # What nobody but a prescriber may write, besides what the rules ask for.
@@ -469,8 +468,20 @@ def _correct(
         raise Refusal(
             "NOT-CORRECTABLE", "correction: this entry cannot be corrected; add a note.", field="of", value=p["of"]
         )
-    if "payload" in p:
-        return {**p, "payload": read_payload(old.kind, {**old.payload, **p["payload"]})}
+    return {**p, "payload": read_payload(old.kind, {**old.payload, **p["payload"]})}
+
+
+def _strike(
+    act: Act, session: Session, p: dict[str, Any], s: State, settings: Settings, at: datetime
+) -> dict[str, Any]:
+    old = Entry.objects.filter(pk=p["of"], session=session).first()
+    if old is None or not s.may_be_struck(old.kind):
+        raise Refusal(
+            "NOT-CORRECTABLE",
+            f"taking back: {old.kind if old else 'this'} stands while the session is {s.phase}; add a note.",
+            field="of",
+            value=p["of"],
+        )
     return p
 
 
@@ -489,7 +500,7 @@ _CHECKS: dict[str, Any] = {
     "discharge": _discharge,
     "sign": _sign,
     "correct": _correct,
-    "strike": _correct,
+    "strike": _strike,
     "pause": _in_phase("running"),
     "resume": _in_phase("paused"),
     "vitals": _in_phase(*_LIVE),

@@ -17,16 +17,19 @@ from regrow.clinic.models import Chair, Duty, OneTimeLink, SettingChange, Site, 
 from regrow.refusal import Refusal
 
 LINK_HOURS = 24
+DOUBLE_TAP = timedelta(minutes=1)
 
 
 @action("duty.write")
 def go_on_duty(act: Act, site: Site, on: bool) -> Duty | None:
-    """A prescriber comes on duty at a site or goes off it; nothing is written when it is so already."""
+    """A prescriber comes on duty at a site, says so again before the word has ended, or goes off it. A second tap, and
+    going off when not on, write nothing."""
     from regrow.clinic.actions.intake import _entitled
 
     if on:
         _entitled(act)
-    if (act.staff in access.on_duty(site)) == on:
+    until = dict(access.duties(site)).get(act.staff)
+    if (until is None and not on) or (until is not None and on and act.now - (until - access.DUTY_LASTS) < DOUBLE_TAP):
         return None
     row = Duty.objects.create(site=site, staff=act.staff, on=on, at=act.now)
     act.log("on duty" if on else "off duty", row)

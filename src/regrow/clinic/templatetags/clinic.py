@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from django import template
 from django.utils import timezone
@@ -50,10 +52,43 @@ def form_key() -> str:
     return secrets.token_hex(12)
 
 
+@register.simple_tag(takes_context=True)
+def numeric_address(context: Any) -> str:
+    """The bare number in the page's address; empty where it is a name. A browser gives a passkey to a name alone."""
+    host = urlsplit(f"//{context['request'].get_host()}").hostname or ""
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return ""
+
+
 @register.filter
 def get(mapping: Any, key: Any) -> Any:
     """An item of a mapping by a name that is not fixed."""
     return mapping.get(key) if hasattr(mapping, "get") else None
+
+
+@register.filter
+def newest_of(state: Any, staff: Any) -> Any:
+    """The newest entry that one person made in a session; None where they made none."""
+    return state.newest.get(staff.pk) if staff else None
+
+
+@register.filter
+def may_strike(state: Any, fact: Any) -> bool:
+    """True when an entry may be taken back now."""
+    return fact is not None and state.may_be_struck(fact.kind)
+
+
+@register.filter
+def told(fact: Any) -> str:
+    """An entry in a few words: its kind and what was said in it."""
+    said = {k: v for k, v in fact.payload.items() if k not in ("findings", "clock_off_s", "confirmed")}
+    words = [
+        ", ".join(map(str, v)) if isinstance(v, list) else v if isinstance(v, str) else f"{k} {plain(v)}"
+        for k, v in said.items()
+    ]
+    return ": ".join(filter(None, [fact.kind, ", ".join(words)]))[:80]
 
 
 @register.filter

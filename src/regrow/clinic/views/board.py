@@ -24,7 +24,8 @@ def board(request: HttpRequest) -> HttpResponse:
     staff, now = who(request), timezone.now()
     mine = list(access.sites(staff))
     site = access.site(staff, request.GET["site"]) if request.GET.get("site") else (mine[0] if mine else None)
-    places = cards.held(site, now).places(now) if site else []
+    held = cards.held(site, now) if site else None
+    places = held.places(now) if held else []
     nurses: dict[str, int] = {}
     for place in places:
         if place.card and place.card.s.nurse:
@@ -37,7 +38,8 @@ def board(request: HttpRequest) -> HttpResponse:
         "places": places,
         "now": now,
         "settings": access.settings_now(),
-        "on_duty": access.on_duty(site) if site else [],
+        "on_duty": held.duty(now) if held else [],
+        "mine_on": bool(site) and staff in access.on_duty(site),
         "nurses": nurses,
         "colleagues": colleagues(staff, site) if site else [],
         "rems_due": access.rems_due(staff, site) if site else [],

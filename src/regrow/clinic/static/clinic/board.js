@@ -206,14 +206,15 @@
     const { dataset } = document.getElementById(`chair-${card.chair}`);
     if (dataset.phase !== card.phase || dataset.session !== card.session || dataset.version !== card.version) redraw(`chair-${card.chair}`);
   }
-  function onDuty(names) {
-    const said = document.getElementById("duty"), button = document.querySelector("#duty-form button");
+  function onDuty(people) {
+    const said = document.getElementById("duty"), form = document.getElementById("duty-form");
     if (!said) return;
-    put(said, names.join(", ") || "no prescriber: no start");
-    said.className = names.length ? "" : "red";
-    if (!button || pressed(button)) return;
-    button.value = names.includes(button.form.dataset.name) ? "no" : "yes";
-    put(button, button.value === "no" ? "Go off duty" : "I am on duty");
+    put(said, people.map((each) => `${each.name} until ${each.until}`).join(", ") || "no prescriber: no start");
+    said.className = people.length ? "" : "red";
+    if (!form || pressed(form)) return;
+    const [stay, leave] = form.querySelectorAll("button"), mine = people.some((each) => each.name === form.dataset.name);
+    put(stay, mine ? "Stay on duty" : "I am on duty");
+    leave.hidden = !mine;
   }
   function beat(beat) {
     regrow.ahead = Date.now() - beat.now;
