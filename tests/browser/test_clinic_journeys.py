@@ -210,7 +210,7 @@ def test_a_newcomer_goes_from_the_first_call_to_the_way_home(clinic, tablet):
     with kept(page):
         round_of_vitals(page.locator(".act"))
     expect(page.locator(".findings")).to_contain_text("R-IV-01 no IV line is recorded")
-    page.get_by_label("Site").fill("left forearm")
+    page.get_by_label("Cannula site").fill("left forearm")
     page.get_by_label("Gauge").fill("22 G")
     answer(page, patent="yes")
     with kept(page):

@@ -241,6 +241,7 @@ CANNOT_USE: dict[tuple[str, str], list[str] | None] = {
     ("backup", "--data"): ["copy.db", *CLINIC],
     ("restore", "file"): ["nowhere.db", *CLINIC],
     ("restore", "--data"): ["nowhere.db", *CLINIC],
+    ("move", "--data"): CLINIC,
     ("verify-log", "--data"): CLINIC,
     ("link", "username"): ["nobody", *CLINIC],
     ("link", "--data"): ["nobody", *CLINIC],
