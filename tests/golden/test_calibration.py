@@ -27,9 +27,9 @@ def shelf() -> Problem:
 
 
 @pytest.fixture(scope="module")
-def both() -> Problem:
-    """What the report judges: the figures of calibration and of validation."""
-    return Problem([*calibrate.shelf(), *calibrate.shelf("validation")], people=48)
+def whole() -> Problem:
+    """The figures as the fit sees them; fewer people would turn verdicts by chance."""
+    return Problem(calibrate.shelf())
 
 
 def within(problem: Problem, predicted: np.ndarray) -> int:
@@ -100,36 +100,17 @@ def factors(wrong: dict[str, float]) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize(
     ("what", "wrong"),
     [
-        pytest.param(
-            "K_B tenfold",
-            {"K_B": 10.0},
-            marks=pytest.mark.xfail(
-                reason="9 verdicts of 117: belief does part of the drug's work, docs/decisions/0073"
-            ),
-        ),
-        pytest.param(
-            "theta_W halved",
-            {"theta_W": 0.5},
-            marks=pytest.mark.xfail(
-                reason="4 verdicts of 117: belief does part of the drug's work, docs/decisions/0073"
-            ),
-        ),
+        ("K_B tenfold", {"K_B": 10.0}),
+        ("theta_W halved", {"theta_W": 0.5}),
         ("expectancy doubled", {"X0": 2.0}),
     ],
 )
-def test_wrong_parameters_turn_the_verdicts(shelf: Problem, what: str, wrong: dict[str, float]):
-    met, misfit = planted(shelf, wrong)
-    assert met[0] >= 0.7 * len(shelf.targets)
+def test_wrong_parameters_turn_the_verdicts(whole: Problem, what: str, wrong: dict[str, float]):
+    met, misfit = planted(whole, wrong)
+    assert met[0] >= 0.7 * len(whole.targets)
     assert misfit[1] > misfit[0] + 8, what
     if what != "expectancy doubled":  # that one moves some arms of small trials nearer, and the others away
         assert met[1] < met[0] - 10, what
-
-
-@pytest.mark.parametrize("wrong", [{"K_B": 10.0}, {"theta_W": 0.5}], ids=["K_B", "theta_W"])
-def test_less_of_the_drug_turns_verdicts_on_both_shelves(both: Problem, wrong: dict[str, float]):
-    met, misfit = planted(both, wrong)
-    assert misfit[1] > misfit[0] + 8
-    assert met[1] < met[0] - 10
 
 
 def test_a_clearance_five_times_too_high_turns_the_verdicts_on_plasma():

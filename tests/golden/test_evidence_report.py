@@ -72,9 +72,9 @@ def test_the_first_page_opens_with_the_counts_and_then_what_is_missed():
 
 
 def test_what_no_such_model_meets_is_named_with_studies_that_there_are():
-    listed = pages.unmet()
-    assert len(listed) >= 3
-    for row in listed:
+    for kind in ("unmet", "hole"):
+        assert len(pages.unmet(kind)) >= 3
+    for row in [*pages.unmet(), *pages.unmet("hole")]:
         assert set(row["studies"]) <= set(evidence.ids())
         assert row["why"].endswith(".")
 

@@ -1,5 +1,6 @@
 """The verdict on a published figure: intervals, z, within, covered, as the evidence contract defines them."""
 
+import dataclasses
 import json
 import math
 
@@ -41,6 +42,16 @@ def test_a_standard_error_comes_before_a_standard_deviation_and_both_take_studen
     by_sd = verdict.observed(figure(sd=10, n=7), 7).ci95
     assert by_se == pytest.approx((-16.5 - 2 * 2.4469, -16.5 + 2 * 2.4469), abs=1e-3)
     assert by_sd == pytest.approx((-16.5 - 9.2484, -16.5 + 9.2484), abs=1e-3)
+
+
+def test_an_effect_in_standard_deviations_has_the_interval_of_its_n():
+    alone = figure(what="effect", mean=-1.61)
+    low, high = verdict.observed(alone, 1247).ci95
+    assert (low, high) == pytest.approx((-1.694, -1.526), abs=1e-3)
+    between = Contrast(arms=("a", "b"), what="effect", of="HDRS-6", at="1 d", mean=-0.82)
+    low, high = verdict.observed(between, (18, 19)).ci95  # Hedges and Olkin: sqrt(1/18 + 1/19 + 0.82^2 / 74)
+    assert (low, high) == pytest.approx((-1.492, -0.148), abs=1e-3)
+    assert verdict.observed(figure(what="effect", of="SBP", mean=10.0, at="1 h"), 40).ci95 is None
 
 
 def test_a_mean_without_any_spread_has_no_interval():
@@ -336,6 +347,17 @@ def test_a_sustained_response_must_hold_at_every_visit():
     wanted = share(0, at="96 h", sustained=True)
     assert measure.sample(held, *study(), wanted).values.mean() == 1
     assert measure.sample(lost, *study(), wanted).values.mean() == 0
+
+
+def test_ever_sustained_needs_two_visits_running():
+    at = [0, 24, 48, 72, 96]
+    for course, there in (([30, 10, 28, 10, 28], 0), ([30, 28, 10, 10, 28], 1), ([30, 10, 10, 28, 28], 1)):
+        wanted = share(0, at="96 h", ever=True, sustained=True, visits=["24 h", "48 h", "72 h"])
+        assert measure.sample(simulated({"madrs": course}, at), *study(), wanted).values.mean() == there
+    # By chance: three visits, one half each. Two running: HHx and THH, 3 of 8.
+    even = dataclasses.replace(simulated({"madrs": [30, 15.5, 15.5, 15.5]}, at[:4]), rating_sd=3.0)
+    wanted = share(0, at="72 h", ever=True, sustained=True, visits=["24 h", "48 h"])
+    assert measure.sample(even, *study(), wanted).values.mean() == pytest.approx(3 / 8, abs=0.01)
 
 
 def test_rules_of_the_file_replace_the_usual_ones():

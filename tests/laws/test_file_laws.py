@@ -174,6 +174,8 @@ def test_ctrl_c_half_way_leaves_the_old_file_and_no_other(tmp_path):
         env={**os.environ, "PYTHONPATH": "src"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # whoever starts the tests in the background may have them ignore Ctrl-C, and a child inherits that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert child.stdout is not None
     assert child.stdout.readline() == b"half way\n"

@@ -99,11 +99,8 @@ class Target:
     def of(cls, place: Place, between: Mapping[str, float]) -> Target:
         figure, study = place.figure, place.study
         kind = place.kind
-        n = (
-            None
-            if " - " in place.arm and kind in ("difference", "share_difference", "ratio", "standardised")
-            else (figure.n or study.named(place.arm).n or study.population.n)
-        )
+        sizes = tuple(study.named(name).n or study.population.n for name in place.arm.split(" - "))
+        n = (sizes[0], sizes[1]) if isinstance(figure, Contrast) else figure.n or sizes[0]
         seen = verdict.observed(figure, n)
         log = kind in ("ratio", "time")
         span = measure.span_of(figure.of) / 60 if kind in ("points", "difference") and figure.unit != "%" else 1.0

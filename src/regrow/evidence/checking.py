@@ -230,7 +230,7 @@ def check_study(study: Study, *, people: int, seed: int, predict: Predictor) -> 
         n = (one.n or study.population.n, two.n or study.population.n)
         rows.append(
             _judged(
-                study, " - ".join(contrast.arms), contrast, None, lambda c=contrast, k=n: _difference(study, c, k, arms)
+                study, " - ".join(contrast.arms), contrast, n, lambda c=contrast, k=n: _difference(study, c, k, arms)
             )
         )
     return rows
@@ -280,7 +280,11 @@ def _difference(
 
 
 def _judged(
-    study: Study, arm: str, figure: Figure, n: int | None, predict: Callable[[], tuple[Estimate, float, str]]
+    study: Study,
+    arm: str,
+    figure: Figure,
+    n: int | tuple[int, int],
+    predict: Callable[[], tuple[Estimate, float, str]],
 ) -> Row:
     seen = verdict.observed(figure, n)
     fixed: dict[str, Any] = {
@@ -290,7 +294,7 @@ def _judged(
         "use": study.use,
         "confidence": study.confidence,
         "observed": seen,
-        "n": n,
+        "n": None if isinstance(n, tuple) else n,
         "condition": study.population.condition,
     }
     try:

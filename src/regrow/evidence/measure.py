@@ -239,7 +239,8 @@ def _reached(sim: Simulated, study: Study, arm: Arm, figure: Figure, hours: floa
             return np.einsum("ij,ij->i", sim.rated_as(at), writes)
 
     if figure.ever:
-        reached = 1 - np.prod([1 - chance(at) for at in visits(figure, arm, hours)], axis=0)
+        at = [chance(visit) for visit in visits(figure, arm, hours)]
+        reached = _twice_running(at) if figure.sustained else 1 - np.prod([1 - now for now in at], axis=0)
     elif figure.sustained:
         # "true" says no length: held for the last week. Rated daily within a week, weekly beyond, as studies do.
         held = duration(figure.sustained) if isinstance(figure.sustained, str) else min(168.0, hours - 24.0)
@@ -248,6 +249,15 @@ def _reached(sim: Simulated, study: Study, arm: Arm, figure: Figure, hours: floa
     else:
         reached = chance(hours)
     return reached * (1 - sim.left)
+
+
+def _twice_running(at: list[np.ndarray]) -> np.ndarray:
+    """Each person's chance (n,) to be there at two visits running, from the chance at each: `ever` and `sustained`."""
+    low, high, reached = np.ones_like(at[0]), np.zeros_like(at[0]), np.zeros_like(at[0])
+    for now in at:
+        reached = reached + high * now
+        low, high = (low + high) * (1 - now), low * now
+    return reached
 
 
 def _writes(sim: Simulated, study: Study, arm: Arm, figure: Figure) -> np.ndarray:

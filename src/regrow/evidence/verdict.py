@@ -79,15 +79,27 @@ def wilson(percent: float, n: int) -> tuple[float, float]:
     return 100 * max(0.0, middle - half), 100 * min(1.0, middle + half)
 
 
-def observed(figure: Figure, n: int | None) -> Estimate:
+def standardised(figure: Figure) -> bool:
+    """Whether the figure is an effect in standard deviations (signs of the body are reported in their own units)."""
+    in_own_unit = figure.unit is not None or figure.of in ("SBP", "DBP", "HR", "CADSS")
+    return figure.what == "effect" and not figure.is_share and not in_own_unit
+
+
+def observed(figure: Figure, n: int | tuple[int, int] | None) -> Estimate:
     """The reported figure with its interval: from ci95, else se, else sd and n, else Wilson for a per cent.
 
-    With n the interval of a mean is Student's; of a median with quartiles, 1.58 IQR / sqrt(n) (McGill 1978).
+    With n the interval of a mean is Student's; of a median with quartiles, 1.58 IQR / sqrt(n) (McGill 1978). An effect
+    in standard deviations has an sd of one by its meaning: n, or the n of both arms, gives its interval (Hedges and
+    Olkin 1985).
     """
     value = figure.value
     if figure.ci95 is not None:
         return Estimate(value, figure.ci95)
     se = figure.se
+    if se is None and standardised(figure) and n:
+        se = effect_se(value, n)
+    if isinstance(n, tuple):
+        n = None
     if se is None and figure.sd is not None and n:
         se = figure.sd / math.sqrt(n)
     if se is not None:
@@ -99,6 +111,13 @@ def observed(figure: Figure, n: int | None) -> Estimate:
     if figure.is_share and n and not isinstance(figure, Contrast):
         return Estimate(value, wilson(value, n))
     return Estimate(value, None)
+
+
+def effect_se(d: float, n: int | tuple[int, int]) -> float:
+    """The standard error of an effect d seen in n people, or between two arms of n each (Hedges and Olkin 1985)."""
+    if isinstance(n, tuple):
+        return math.sqrt(1 / n[0] + 1 / n[1] + d * d / (2 * sum(n)))
+    return math.sqrt(1 / n + d * d / (2 * n))
 
 
 def _student(freedom: int) -> float:
@@ -130,7 +149,7 @@ def draws(sample: Sample, n: int, rng: np.random.Generator, spread: bool = True)
         return 100 * rng.binomial(n, 1 / (1 + np.exp(-logit))) / n
     if sample.statistic == "standardised":
         d = central(sample)
-        return rng.normal(d, math.sqrt(1 / n + d * d / (2 * n)), DRAWS) + between()["standardised"] * shift
+        return rng.normal(d, effect_se(d, n), DRAWS) + between()["standardised"] * shift
     if sample.statistic == "median":
         seen = np.median(rng.choice(values, (DRAWS, min(n, 200))), axis=1)
     else:
@@ -190,7 +209,7 @@ def central_effect(first: Sample, second: Sample) -> float:
 def predicted_effect(first: Sample, second: Sample, n: tuple[int, int], seed: int) -> Estimate:
     """The predicted standardised difference of two arms (Cohen d, pooled SD)."""
     d = central_effect(first, second)
-    se = math.sqrt(1 / n[0] + 1 / n[1] + d * d / (2 * sum(n)) + between()["standardised"] ** 2)
+    se = math.hypot(effect_se(d, n), between()["standardised"])
     return Estimate(d, (d - Z95 * se, d + Z95 * se))
 
 
@@ -218,7 +237,7 @@ def tolerance(figure: Figure, span: float) -> float | None:
         return None
     if figure.is_share:
         return 10.0
-    if figure.what == "effect" and figure.of not in ("SBP", "DBP", "HR", "CADSS"):
+    if standardised(figure):
         return None
     return (2.0 if isinstance(figure, Contrast) else 3.0) * span / 60
 

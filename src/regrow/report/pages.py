@@ -9,7 +9,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from regrow.catalog import conditions
 from regrow.catalog.evidence import Study
@@ -108,23 +108,27 @@ def _share(found: Tally, which: str) -> str:
     return "-" if whole is None else f"{whole:.0f} ({by_study:.0f})"
 
 
-def unmet() -> list[dict[str, object]]:
-    """What no model of this kind meets, as stated before any fit: title, studies, why."""
-    return tomllib.loads(files("regrow.evidence").joinpath("unmet.toml").read_text(encoding="utf-8"))["unmet"]
+def unmet(kind: Literal["unmet", "hole"] = "unmet") -> list[dict[str, Any]]:
+    """What no model of this kind meets, stated before any fit, or the holes that fits found: title, studies, why."""
+    return tomllib.loads(files("regrow.evidence").joinpath("unmet.toml").read_text(encoding="utf-8"))[kind]
 
 
-def _unmet(shelf: Shelf) -> str:
+def _listed(shelf: Shelf, kind: Literal["unmet", "hole"], intro: str) -> str:
     items = []
-    for row in unmet():
-        own = [r for r in shelf.report.rows if r.study in row["studies"]]  # type: ignore[operator]
+    for row in unmet(kind):
+        own = [r for r in shelf.report.rows if r.study in row["studies"]]
         if not own:
             continue
-        links = ", ".join(_link(name, shelf) for name in row["studies"])  # type: ignore[union-attr]
+        links = ", ".join(_link(name, shelf) for name in row["studies"])
         found = tally(own)
         items.append(
             f"<b>{e(row['title'])}.</b> {e(row['why'])} <span class='soft'>{links}: "
             f"{found.within} of {found.n} figures within.</span>".replace("'", '"')
         )
+    return f"<p>{intro}</p>{bullets(items)}" if items else ""
+
+
+def _unmet(shelf: Shelf) -> str:
     missed = [r for r in shelf.report.rows if r.use != "check" and r.within is False and not r.covered]
     worst = sorted(missed, key=lambda row: -abs(row.z or 0.0))[:20]
     rows = [
@@ -135,8 +139,8 @@ def _unmet(shelf: Shelf) -> str:
     return section(
         "missed",
         "What is missed",
-        "<p>Named before any fit, because a model that met them would need a knob for one study:</p>" if items else "",
-        bullets(items),
+        _listed(shelf, "unmet", "Named before any fit, because a model that met them would need a knob for one study:"),
+        _listed(shelf, "hole", "What the model gets wrong, found by its fits:"),
         f"<h3>The farthest of the {len(missed)} figures that are neither within nor covered</h3>" if rows else "",
         table("Misses", head, rows, "lines") if rows else "<p>No figure is both outside and uncovered.</p>",
     )
