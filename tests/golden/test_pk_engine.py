@@ -62,6 +62,22 @@ def test_the_engine_agrees_with_the_matrix_exponential_on(use):
         assert np.max(np.abs(found[name] - exact[name])) <= close * max(np.max(np.abs(exact[name])), 1e-12), name
 
 
+@pytest.mark.parametrize("model", ["d1", "kamp2020", "perezruixo2021", "memantine-label"])
+def test_doses_that_overlap_add_up_in_the_engine_in_either_order_with(model):
+    """Two infusions of which the second begins and ends within the first, and a dose at once while both run."""
+    depot = "central" if model != "d1" else "central_S"
+    doses = [(0.0, depot, 40.0, 1.5), (0.3, depot, 25.0, 0.6), (0.5, depot, 10.0, 0.0)]
+    times = [0.2, 0.4, 0.6, 0.95, 1.3, 1.6, 4.0, 24.0]
+    together = through_the_engine(model, doses, times)
+    turned = through_the_engine(model, doses[::-1], times)
+    alone = [through_the_engine(model, [dose], times) for dose in doses]
+    for name in OUTPUTS:
+        total = sum(part[name] for part in alone)
+        close = (1e-9 if name in ("C_S", "C_R") else 2e-4) * np.max(total)
+        np.testing.assert_allclose(together[name], total, atol=close, rtol=0)
+        np.testing.assert_allclose(turned[name], total, atol=close, rtol=0)
+
+
 @pytest.mark.parametrize("model", [name for name in models.ids() if models.get(name).structure != "comparator"])
 def test_the_standard_infusion_gives_a_free_peak_of_half_a_micromole_at_the_receptor_with(model):
     """f_uKp of each model is set so (assumed): 0.5 mg/kg of all ketamine over 40 min, S and R counted alike."""

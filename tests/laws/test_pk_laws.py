@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pk_oracle import shelf
 
+from regrow import engine, mechanism
 from regrow.catalog import drugs, models, structures
 from regrow.dosing import ROUTES
 
@@ -57,6 +58,27 @@ def test_a_dose_enters_whole_and_only_leaves_by_elimination(use, mg, start, leng
     in_body = sum(path[linear.states[i]] for i in amounts)
     assert in_body[0] <= total * (1 + 1e-9)
     assert in_body[0] >= in_body[1] >= in_body[2] >= 0
+
+
+@pytest.mark.parametrize("model", models.ids())
+def test_the_equations_are_linear_at_amounts_of_every_size(model):
+    """The other laws run on `pk_oracle`'s matrix, linear by construction: it must be what the equations say.
+
+    The equations are read by SymPy, which shares nothing with the oracle, at amounts from 1e-3 to 1e3 mg.
+    """
+    linear = shelf(model)
+    text = engine.compile_model(mechanism.text(models.get(model).structure, modules=())).symbolic()
+    own = models.parameters(model, weight_kg=70.0, age_y=40.0, female=False)
+    values = {name: own[name][0] for name in text.parameters}
+    outputs = tuple(name for name in linear.outputs if name.startswith("C") and not name.startswith("CL"))
+    equations = text.functions(outputs)
+    assert set(equations.states) == set(linear.states)
+    order = [linear.states.index(name) for name in equations.states]
+    for x in 10 ** np.random.default_rng(1).uniform(-3, 3, (5, len(order))):
+        wanted = linear.rates @ x
+        np.testing.assert_allclose(equations.rate(0.0, x[order], values), wanted[order], rtol=1e-9, atol=1e-9)
+        found = equations.outputs(0.0, x[order], values)
+        np.testing.assert_allclose(found, [linear.outputs[name] @ x for name in outputs], rtol=1e-9)
 
 
 @pytest.mark.parametrize("use", PROPORTIONAL, ids="-".join)
