@@ -448,8 +448,9 @@ def _check_values(args: list[str]) -> None:
         if option is None or getattr(option, "is_flag", False):
             continue
         value = value if joined else args[here + 1] if here + 1 < len(args) else "?"
-        if not value.strip():
-            sentence = f"{name}: its value is empty; give one, or leave the option out"
+        if not value.strip() or (not joined and value in options):
+            what = "empty" if not value.strip() else f"missing: {value} follows at once"
+            sentence = f"{name}: its value is {what}; give one, or leave the option out"
             raise Refusal("OPTION-EMPTY", sentence, field=name, value=value)
         if name in seen and not getattr(option, "multiple", False):
             sentence = f"{name}: given twice, {seen[name]!r} and {value!r}; give it once"

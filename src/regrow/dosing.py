@@ -80,8 +80,10 @@ class Dose:
         if self.route not in ROUTES:
             raise _refuse("UNKNOWN-ROUTE", "route", self.route, f"is not known; use {', '.join(ROUTES)}")
         if self.duration_h > 0 and self.route not in _INFUSIBLE:
-            sentence = f"by route {self.route} cannot last, only {' and '.join(_INFUSIBLE)} can; leave it out"
-            raise _refuse("ROUTE-DURATION", "duration", write(self.duration_h, "h", 4), sentence)
+            sentence = (
+                f"is given for route {self.route}, but only {' and '.join(_INFUSIBLE)} run in over time; leave it out"
+            )
+            raise _refuse("ROUTE-DURATION", "duration", write(self.duration_h * 60, "min", 4), sentence)
         if self.unit.endswith("/h") and self.duration_h == 0:
             sentence = 'is a rate; say how long it runs, for example "40 min"'
             raise _refuse("RATE-NO-DURATION", "dose", self.text, sentence)
@@ -141,7 +143,9 @@ class Dose:
             return mass
         factor = hydrochloride_per_base or (HYDROCHLORIDE_PER_BASE if self.drug in KETAMINES else None)
         if factor is None:
-            sentence = "is dosed as hydrochloride but its salt factor is not known; dose it as base"
+            sentence = (
+                "is dosed as hydrochloride, which is reckoned for the ketamines only; give the dose in mg of base"
+            )
             raise _refuse("SALT-FACTOR", "drug", self.drug, sentence)
         return mass / factor
 

@@ -82,7 +82,7 @@ def carry_out(order: Order, out: tuple[Path, ...] = (), *, json: bool = False) -
 
         data = results.dataset(result)
         bare = None
-        if order.mechanism is None and any(page.shows_mood(path) for path in out):
+        if order.mechanism is None and any(page.shows_mood(path) for path in out) and _gives_a_drug(result.course):
             from regrow.simulate import without_drug
 
             bare = results.dataset(without_drug(result.course, result.crowd, workers=order.workers or 1))
@@ -102,14 +102,20 @@ def _idle(order: Order) -> Iterator[str]:
             yield f"seed: {order.seed} changes nothing for {who}"
         if order.workers is not None and order.workers > 1:
             yield f"workers: {order.workers} share out people, but this is {who}"
-    if order.drug and order.dose and _is_placebo(order.drug):
-        yield f"dose: {order.dose} of placebo is nothing of any drug: every session is shown with 0 mg"
+    if order.drug and order.dose:
+        from regrow.catalog import drugs
+
+        drug = drugs.get(order.drug)
+        if drug.id == "placebo":
+            yield f"dose: {order.dose} of placebo is nothing of any drug: every session is shown with 0 mg"
+        elif not any(route.inputs for route in drug.routes.values()):
+            yield f"dose: {order.dose} of {drug.id} changes nothing: its effect does not depend on a dose here"
 
 
-def _is_placebo(drug: str) -> bool:
-    from regrow.catalog import drugs
-
-    return drugs.get(drug).id == "placebo"
+def _gives_a_drug(course: Course) -> bool:
+    """Whether there is anything to leave out for the line of the same visits without the drug."""
+    doses = (dose for phase in course.protocol.phases for doses in phase.doses for dose in doses)
+    return any(dose.drug not in ("placebo", "pill") for dose in doses)
 
 
 def _carry_out_large(order: Order, out: tuple[Path, ...], *, json: bool) -> None:
@@ -230,7 +236,7 @@ def read_course(order: Order) -> Course:
         drug=drug.id if drug else None,
         dose=order.dose or (usual.dose if usual else None),
         route=route or None,
-        duration=order.duration or (usual.duration if usual and not order.dose else None),
+        duration=order.duration or (usual.duration if usual and not order.dose and route == usual.route else None),
         days=order.days or None,
     )
     if usual and not order.dose:
@@ -257,6 +263,11 @@ def _model(order: Order, drug: drugs.Drug | None) -> str:
     """The plasma model's id, or "all"; refuses with MODEL-DRUG one for a comparator that brings its own."""
     from regrow.catalog import models
 
+    if drug is not None and not drug.shares and not drug.model and order.model:
+        sentence = (
+            f"model: {order.model} is of ketamine in plasma, and {drug.id} has no plasma model; leave the model out"
+        )
+        raise Refusal("MODEL-DRUG", sentence, field="model", value=order.model)
     if drug is not None and drug.model and order.model:
         if order.model != "all" and models.get(order.model).id == drug.model:
             return drug.model

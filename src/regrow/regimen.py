@@ -359,16 +359,20 @@ def revise(
     `dose`, `route`, `duration` and `days` are text as a clinician writes them. Refuses with DOSE-MISSING a drug whose
     dose cannot be taken over, with DOSE-SEVERAL a route or duration for sessions of several doses, and as `given` does.
     """
-    if days is not None:
-        held = protocol.phases[0].doses if protocol.phases else (protocol.doses,)
-        protocol = replace(protocol, phases=(Phase("given days", held, days=read_days(days)),))
-    if drug is None and dose is None and route is None and duration is None:
-        return protocol
 
     def change(doses: tuple[Dose, ...]) -> tuple[Dose, ...]:
-        return _revised(doses, drug, dose, route, duration)
+        return _revised(doses, drug, dose, route, duration) if anew else doses
 
-    phases = tuple(replace(phase, doses=tuple(map(change, phase.doses))) for phase in protocol.phases)
+    anew = not (drug is None and dose is None and route is None and duration is None)
+    if not anew and days is None:
+        return protocol
+    if days is not None:
+        first = protocol.phases[0].doses if protocol.phases else (protocol.doses,)
+        phases = (Phase("given days", tuple(map(change, first)), days=read_days(days)),)
+    else:
+        phases = tuple(replace(phase, doses=tuple(map(change, phase.doses))) for phase in protocol.phases)
+    if not anew:
+        return replace(protocol, phases=phases)
     held = change(protocol.doses)
     known = {"dose": dose, "route": route, "duration": duration or route}
     assumed = [line for line in protocol.assumed if known.get(line.split()[0]) is None]

@@ -17,6 +17,7 @@ import numpy as np
 
 from regrow import __version__, outcomes
 from regrow.catalog import scales
+from regrow.dosing import KETAMINES
 from regrow.readouts import READOUTS, Readout
 
 if TYPE_CHECKING:
@@ -186,7 +187,9 @@ def citations(result: Result) -> list[str]:
     """The papers a run leaned on: its plasma models, its protocol's source, then what its equations' values rest on."""
     from regrow import mechanism
 
-    plasma = [f"{m.citation} (plasma model {m.id}; {m.confidence})" for m in result.models]
+    given = {held.drug for held in result.sessions}
+    used = [m for m in result.models if given & set(m.drugs)]
+    plasma = [f"{m.citation} (plasma model {m.id}; {m.confidence})" for m in used]
     order = {"measured": 0, "calibrated": 1}
     leaning: dict[str, list[str]] = {}
     for p in sorted(mechanism.parameters().values(), key=lambda p: order.get(p.status, 2)):
@@ -314,12 +317,15 @@ def as_text(result: Result) -> str:
     end = float(result.times[-1])
     days = ", ".join(f"{row['day']:g}" for row in rows)
     counted = f"{len(rows)} session{'s' if len(rows) != 1 else ''}"
+    plasma = (
+        f"  peak ketamine         arterial {show('ketamine_cmax_ng_ml', ' ng/mL')}",
+        f"                        venous   {show('ketamine_venous_cmax_ng_ml', ' ng/mL')}",
+    )
     lines = [
         f"{protocol.title}: {counted}, {who}. Simulated, not observed; not a medical device.",
         f"  days                  {days}",
         f"  first dose            {rows[0]['dose_mg']:.3g} mg {rows[0]['drug']} {rows[0]['route']}" if rows else "",
-        f"  peak ketamine         arterial {show('ketamine_cmax_ng_ml', ' ng/mL')}",
-        f"                        venous   {show('ketamine_venous_cmax_ng_ml', ' ng/mL')}",
+        *(plasma if any(row["drug"] in KETAMINES for row in rows) else ()),
         f"  MADRS at start        {show('madrs_baseline')}",
         f"        after 24 h      {show('madrs_24h')}",
         f"        after 7 days    {show('madrs_7d')}",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from regrow.assembly import Assembly
-from regrow.catalog import models
+from regrow.catalog import drugs, models
 from regrow.engine import solve
 from regrow.engine.run import TARGET
 from regrow.people import Population, normal
@@ -478,14 +478,10 @@ def _available(setup: Assembly) -> tuple[list[str], dict[str, str]]:
         "arterial": ("ketamine_arterial",),
         "venous": ("ketamine_venous",),
     }
-    why = {
-        readout: f"model {model.id} has no {analyte} concentration; choose another with --model"
-        for analyte in model.missing
-        for readout in lacks.get(analyte, ())
-    }
-    for drug in setup.drugs:
-        for name in drug.unknown:
-            why.setdefault(name, f"there is no number for it under {drug.title}")
+    why = {name: f"there is no number for it under {drug.title}" for drug in setup.drugs for name in drug.unknown}
+    for analyte in model.missing:
+        for readout in lacks.get(analyte, ()):
+            why.setdefault(readout, f"model {model.id} has no {analyte} concentration; choose another with --model")
     asked = setup.condition.readouts if setup.condition else ()
     if "pain_nrs" not in asked:
         why["pain_nrs"] = "nobody here is in pain; name a condition such as crps with --condition"
@@ -527,8 +523,16 @@ def _joined(
 
 def without_drug(course: Course, people: Population, *, workers: int = 1) -> Result:
     """MADRS of the same people, by the same seed, at the same protocol's visits with nothing given: expectancy, the
-    course of time and what is added by switches, without the drug. The other read-outs are left out."""
-    bare = replace(course, protocol=revise(course.protocol, drug="placebo"), model=models.DEFAULT)
+    course of time and what is added by switches, without the drug. The other read-outs are left out. What is taken at
+    home has a tablet without a drug in its place, for that is no visit."""
+    at_home = all(
+        drugs.route(dose.drug, dose.route).at_home
+        for phase in course.protocol.phases
+        for doses in phase.doses
+        for dose in doses
+    )
+    nothing = {"drug": "pill", "dose": "0 mg", "route": "oral"} if at_home else {"drug": "placebo"}
+    bare = replace(course, protocol=revise(course.protocol, **nothing), model=models.DEFAULT)
     return run(bare, people, workers=workers, only=("madrs",))
 
 

@@ -171,7 +171,7 @@ def test_esketamine_spray_is_counted_in_devices_not_in_millilitres():
     data["session_dose_mg"][:] = 56.0
     text = words(section(page.course_page(data), "schedule"))
     assert "56 mg 2 devices of 28 mg" in text
-    assert "given nasal spray at once" in text
+    assert "given as a nasal spray. Day" in text
     assert "mL" not in text
 
 
@@ -196,8 +196,42 @@ def test_a_read_out_the_run_lacks_is_named_with_its_reason_not_drawn(many):
 def test_every_step_says_what_is_known_of_it_in_people(text):
     steps = words(section(text, "steps"))
     for place, step in enumerate(story.STEPS, start=1):
-        assert f"{place}. {step.title}" in " ".join(steps.split())
+        assert f"{place}. {step.title.format(drug='Ketamine')}" in " ".join(steps.split())
         assert step.people.replace("'", "&#x27;") in steps
+
+
+def given(drug: str) -> xarray.Dataset:
+    data = course(people=1, days=(0, 4))
+    data["session_drug"] = ("session", np.array([drug] * 2, dtype=object))
+    return data
+
+
+@pytest.mark.parametrize("drug", ["placebo", "midazolam", "memantine", "mk-801", "ssri", "pill", "ect"])
+def test_under_a_drug_that_is_no_ketamine_no_word_is_said_that_holds_for_ketamine_alone(drug):
+    data = given(drug)
+    for name in ("glutamate", "bdnf", "mtorc1"):
+        data[name][:] = data[name].values[0, 0]
+    said = words(page.course_page(data))
+    named = {"ssri": "SSRI", "mk-801": "MK-801", "pill": "placebo tablet", "ect": "electroconvulsive therapy"}
+    assert said.index(f"A treatment course with {named.get(drug, drug)}, simulated") < said.index("In short")
+    for claim in (
+        "enters the blood",
+        "The liver turns",
+        "Mood lifts",
+        "esketamine spray",
+        "can be misused",
+        "off-label",
+    ):
+        assert claim not in said, claim
+    assert story.OTHERS[drug].mood in said
+    assert story.OTHERS[drug].body in said
+    assert "Nothing moves in: Glutamate; BDNF; Growth signals (mTORC1)." in said
+
+
+def test_the_first_step_names_the_ketamine_that_was_given():
+    said = words(section(page.course_page(given("esketamine")), "steps"))
+    assert "1. Esketamine enters the blood" in said
+    assert "Ketamine enters the blood" not in said
 
 
 def test_side_effects_name_peak_time_and_tolerance_and_draw_the_alarm_lines(text):

@@ -67,9 +67,7 @@ def course_page(
         sections.unknown(facts),
         sections.sources(facts),
     ]
-    return document(
-        parts, title=f"{head} - simulated course", heading=head, eyebrow="A ketamine treatment course, simulated"
-    )
+    return document(parts, title=f"{head} - simulated course", heading=head, eyebrow=sections.eyebrow(facts))
 
 
 def mood_svg(dataset: xarray.Dataset, *, without_drug: xarray.Dataset | None = None) -> str:

@@ -7,12 +7,15 @@ leaves it out or says that it is missing. Percentiles are taken over people; a p
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from regrow.dosing import KETAMINES
 
 if TYPE_CHECKING:
     import xarray
@@ -103,7 +106,8 @@ class Facts:
         self.models = [str(name) for name in _listed(attrs.get("models"))]
         self.missing = [str(item) for item in _listed(attrs.get("missing"))]
         self.cautions = [str(item) for item in _listed(attrs.get("cautions"))]
-        self.error = [str(item) for item in _listed(attrs.get("error"))]
+        errors = [re.search(r": ([0-9.e+-]+)$", str(item)) for item in _listed(attrs.get("error"))]
+        self.error = max((float(found[1]) for found in errors if found), default=None)
         self.seed, self.version = attrs.get("seed"), str(attrs.get("version", ""))
         self.statuses = {
             name: int(attrs[f"parameters_{name}"])
@@ -122,6 +126,16 @@ class Facts:
         self.curves = int(dataset.sizes["person"])
         # Under several plasma models each person stands once per model.
         self.people = self.curves // len(self.models) if "model" in dataset else self.curves
+
+    @cached_property
+    def drugs(self) -> list[str]:
+        """What is given, each drug once; empty where the run does not say."""
+        return list(dict.fromkeys(session.drug for session in self.sessions if session.drug))
+
+    @property
+    def ketamine(self) -> bool:
+        """Whether ketamine or one of its halves is given, or the run does not say what is."""
+        return not self.drugs or any(drug in KETAMINES for drug in self.drugs)
 
     @property
     def one(self) -> bool:

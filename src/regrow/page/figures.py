@@ -70,8 +70,21 @@ def mood(facts: Facts, without_drug: Facts | None = None, *, width: int = 760, h
     )
 
 
-def step(facts: Facts, which: Step) -> Chart | None:
-    """One step from dose to mood, from the first session on; None where the run has none of its read-outs."""
+def moves(facts: Facts, which: Step) -> bool | None:
+    """Whether any curve of a step leaves its start by a thousandth of what its axis shows; None where there is none."""
+    curves = [facts.curve(curve.readout) for curve in which.curves if facts.has(curve.readout)]
+    if not curves:
+        return None
+    low, high = which.shows or (0.0, 1.0)
+    least = 1e-3 * (high - low or 1.0)
+    return any(bool(np.nanmax(np.abs(values - values[:, :1])) > least) for values in curves)
+
+
+def step(facts: Facts, which: Step, drug: str = "") -> Chart | None:
+    """One step from dose to mood, from the first session on; None where the run has none of its read-outs.
+
+    `drug` is the ketamine that the step's words are of; "" under another drug, where a step has a bare title only.
+    """
     curves = [curve for curve in which.curves if facts.has(curve.readout)]
     if not curves:
         return None
@@ -96,10 +109,10 @@ def step(facts: Facts, which: Step) -> Chart | None:
     if later:
         layers.append(Rug([0.0, *later]))
     return Chart(
-        which.title,
+        which.title.format(drug=drug) if drug else which.bare,
         tuple(layers),
         unit=which.unit or facts.unit(curves[0].readout),
-        description=which.says,
+        description=which.says if drug else "",
         clock="h" if which.hours <= 24 else "d",
         since="after the first dose",
         x_range=(0.0, end),
@@ -134,14 +147,15 @@ def _body_chart(facts: Facts, title: str, layers: list[Layer], unit: str, y_rang
     )
 
 
-def body(facts: Facts, limits: Limits) -> list[Chart]:
-    """Dissociation, blood pressure, pulse and sedation through the first session, with a clinic's alarm lines."""
+def body(facts: Facts, limits: Limits, names: Sequence[str]) -> list[Chart]:
+    """Those of dissociation, pressure, pulse and sedation that `names` holds, through the first session, with a
+    clinic's alarm lines."""
     charts: list[Chart] = []
     if not facts.sessions or not facts.fine(facts.sessions[0]):
         return charts
     first = facts.sessions[0]
     last = next((s for s in reversed(facts.sessions) if s.percent > 50 and facts.fine(s)), first)
-    if facts.has("cadss"):
+    if "cadss" in names and facts.has("cadss"):
         x, values = _in_session(facts, first, "cadss")
         layers = _banded(x, values, "first session", "1", one=facts.one)
         if last.number != first.number:
@@ -149,7 +163,7 @@ def body(facts: Facts, limits: Limits) -> list[Chart]:
             layers.append(Line(x, spread(values).median, f"session {last.number}", "2", dashed=True))
         layers += limits.get("cadss", ())
         charts.append(_body_chart(facts, "Dissociation", layers, "CADSS, points (0 to 92)", (0, 10)))
-    if facts.has("sbp"):
+    if "sbp" in names and facts.has("sbp"):
         x, values = _in_session(facts, first, "sbp")
         layers = _banded(x, values, "systolic", "1", one=facts.one)
         if facts.has("dbp"):
@@ -160,7 +174,7 @@ def body(facts: Facts, limits: Limits) -> list[Chart]:
         ("hr", "Heart rate", "beats per minute", (60, 100)),
         ("sedation", "Sedation", "MOAA/S, 5 is awake", (0, 5)),
     ):
-        if facts.has(name):
+        if name in names and facts.has(name):
             layers = [*_banded(*_in_session(facts, first, name), "", "1", one=facts.one), *limits.get(name, ())]
             charts.append(_body_chart(facts, title, layers, unit, y_range))
     return charts

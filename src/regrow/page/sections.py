@@ -5,6 +5,7 @@ The one thing to know: every text from outside passes `e`; sections hold no styl
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from math import isfinite
@@ -12,6 +13,7 @@ from math import isfinite
 import numpy as np
 
 from regrow.chart import number
+from regrow.dosing import KETAMINES
 from regrow.page import figures, story
 from regrow.page.facts import DAY_H, REMISSION_AT, Facts, Session, Spread, spread
 
@@ -19,10 +21,10 @@ ROUTES = {
     "iv": "into a vein",
     "im": "into a muscle",
     "sc": "under the skin",
-    "intranasal": "nasal spray",
-    "oral": "swallowed",
+    "intranasal": "as a nasal spray",
+    "oral": "by mouth",
     "sublingual": "under the tongue",
-    "rectal": "rectal",
+    "rectal": "into the rectum",
 }
 INJECTED = ("iv", "im", "sc")
 DEVICE_MG = 28.0  # esketamine nasal device, mg of base (Spravato label)
@@ -72,6 +74,24 @@ def _with_range(found: Spread, *, one: bool, digits: int = 0, sign: bool = False
 def day(hours: float) -> str:
     days = hours / DAY_H
     return f"day {days:.0f}" if days == round(days) else f"day {days:.1f}"
+
+
+def eyebrow(facts: Facts) -> str:
+    """What stands above the page's title: what was given, and that it is simulated."""
+    given = f" with {' and '.join(map(named, facts.drugs))}" if facts.drugs else ""
+    return e(f"A treatment course{given}, simulated")
+
+
+def named(drug: str) -> str:
+    """A drug as it is called within a sentence: "ketamine", "SSRI", "MK-801"."""
+    from regrow.catalog import drugs
+    from regrow.refusal import Refusal
+
+    try:
+        name = re.split(r"[,(]", drugs.get(drug).title)[0].strip()
+    except Refusal:
+        return drug
+    return name if name[1:2].isupper() else name.lower()
 
 
 # --- in short -------------------------------------------------------------------------------------------------------
@@ -145,7 +165,7 @@ def what(facts: Facts) -> str:
         rows.append(("Belief", e(story.BELIEFS.get(facts.belief, facts.belief))))
     if facts.switches:
         rows.append(("Changed in the mechanism", e(", ".join(facts.switches))))
-    if facts.models:
+    if facts.models and not set(facts.drugs) & story.OTHERS.keys() - {"memantine", "mk-801"}:
         rows.append(("Model of the drug in the blood", "; ".join(_model(name) for name in facts.models)))
     rows.append(("Followed for", f"{facts.end / DAY_H:.0f} days from the first dose"))
     listed = "".join(f"<dt>{e(name)}</dt><dd>{value}</dd>" for name, value in rows)
@@ -205,7 +225,7 @@ def _dose(session: Session, mg_per_ml: float | None) -> tuple[str, str]:
 def _given(session: Session) -> str:
     how = " and ".join(ROUTES.get(part, part) for part in session.route.split("+"))
     if not session.minutes:
-        return e(f"{how} at once")
+        return e(f"{how} at once" if session.route in INJECTED else how)
     hours = session.minutes / 60
     return e(f"{how} over {f'{session.minutes:.0f} min' if hours < 3 else f'{number(hours)} h'}")
 
@@ -249,7 +269,7 @@ def schedule(facts: Facts, mg_per_ml: float | None) -> str:
             "number of sessions is the middle one, and the last column says how many people have one on that day."
         )
     count = len(facts.sessions)
-    opening = f"{count} session{'s' if count > 1 else ''} with {e(first.drug or 'the drug')}"
+    opening = f"{count} session{'s' if count > 1 else ''} with {e(named(first.drug) if first.drug else 'the drug')}"
     opening += f", {'each ' if count > 1 else ''}given {ways.pop()}." if len(ways) == 1 else "."
     return section(
         "schedule",
@@ -273,6 +293,8 @@ def mood(facts: Facts, without_drug: Facts | None) -> str:
             f"<p>A day after the first dose the middle person is {fell:.1f} points down. The same visits without the "
             f"drug give {bare:.1f} points: that part is expectancy and the course of time.</p>"
         )
+    elif set(facts.drugs) & {"placebo", "pill"}:
+        parts.append("<p>No drug is given: all of this is expectancy and the course of time.</p>")
     elif facts.belief == "none":
         parts.append("<p>Expectancy is switched off in this run: what is shown is the drug's part alone.</p>")
     else:
@@ -341,27 +363,47 @@ _TAGS = {story.PEOPLE: "people", story.PARTLY: "partly", story.ANIMALS: "animals
 
 
 def steps(facts: Facts) -> str:
-    """Each step from dose to mood: its curve, one plain sentence, and what is known of it in people."""
+    """Each step from dose to mood: its curve, one plain sentence, and what is known of it in people.
+
+    Under a drug that is no ketamine only the curves that move, and a sentence on what that drug does instead.
+    """
+    if not facts.ketamine:
+        return _other_steps(facts)
+    drug = next((name for name in facts.drugs if name in KETAMINES), "the drug").capitalize()
     items = []
     for place, which in enumerate(story.STEPS, start=1):
-        chart = figures.step(facts, which)
+        chart = figures.step(facts, which, drug)
         if chart is None:
             drawn = f'<p class="soft">Not in this run: {e(facts.why_missing(which.curves[0].readout))}.</p>'
         else:
             drawn = figures.figure(chart)
         items.append(
-            f"<li><h3>{place}. {e(which.title)}</h3>{drawn}<p>{e(which.says)}</p>"
+            f"<li><h3>{place}. {e(which.title.format(drug=drug))}</h3>{drawn}<p>{e(which.says)}</p>"
             f'<p class="known"><span class="tag {_TAGS[which.status]}">{which.status}</span> {e(which.people)}</p></li>'
         )
-    spread_words = "" if facts.one else f" Lines show the {facts.middle}, the shading about them {facts.among}."
-    words = (
-        f"From the first dose to mood, in the order in which it happens. Grey: while the drug runs in.{spread_words}"
-    )
+    return _listed_steps(facts, "From the first dose to mood, in the order in which it happens.", items)
+
+
+def _other_steps(facts: Facts) -> str:
+    shown = [(which, figures.step(facts, which)) for which in story.STEPS if figures.moves(facts, which)]
+    items = [f"<li><h3>{e(which.bare)}</h3>{figures.figure(chart)}</li>" for which, chart in shown if chart is not None]
+    still = [which.bare for which in story.STEPS if figures.moves(facts, which) is False]
+    words = " ".join(story.OTHERS.get(drug, story.UNNAMED).mood for drug in facts.drugs)
+    if still:
+        words += f" Nothing moves in: {'; '.join(still)}."
+    return _listed_steps(facts, words, items)
+
+
+def _listed_steps(facts: Facts, words: str, items: list[str]) -> str:
+    if items and facts.sessions and facts.sessions[0].minutes:
+        words += " Grey: while the drug runs in."
+    if items and not facts.one:
+        words += f" Lines show the {facts.middle}, the shading about them {facts.among}."
     return section(
         "steps",
         "How it works, step by step",
-        f"<p>{words}</p>",
-        f'<ol class="steps">{"".join(items)}</ol>',
+        f"<p>{e(words)}</p>",
+        f'<ol class="steps">{"".join(items)}</ol>' if items else "",
     )
 
 
@@ -375,8 +417,12 @@ def _chosen(sessions: list[Session]) -> list[Session]:
 
 def side_effects(facts: Facts, limits: figures.Limits) -> str:
     """Dissociation, pressure, pulse and sedation in the first session, and their peaks session by session."""
-    charts = [figures.figure(chart, caption=True) for chart in figures.body(facts, limits)]
-    later = figures.tolerance(facts)
+    if not facts.ketamine and "midazolam" not in facts.drugs:
+        told = "".join(f"<p>{e(story.OTHERS.get(drug, story.UNNAMED).body)}</p>" for drug in facts.drugs)
+        return section("body", "Side effects in the session", told, f"<p>{story.DECIDE}</p>")
+    names = ("cadss", "sbp", "hr", "sedation") if facts.ketamine else ("sedation",)
+    charts = [figures.figure(chart, caption=True) for chart in figures.body(facts, limits, names)]
+    later = figures.tolerance(facts) if facts.ketamine else None
     if later is not None:
         charts.append(figures.figure(later, caption=True))
     columns = [
@@ -388,6 +434,7 @@ def side_effects(facts: Facts, limits: figures.Limits) -> str:
         ("Pulse rise <small>per minute</small>", lambda s: facts.peak("hr", s, rise=True), 0, True),
         ("Sedation <small>lowest MOAA/S</small>", lambda s: facts.peak("sedation", s, lowest=True), 1, False),
     ]
+    columns = columns if facts.ketamine else columns[-1:]
     shown = _chosen(facts.sessions)
     cells: list[list[str]] = [[f"{session.number} <small>day {session.day:g}</small>"] for session in shown]
     head = ["Session"]
@@ -402,19 +449,22 @@ def side_effects(facts: Facts, limits: figures.Limits) -> str:
     words = f"The {left_out} sessions between are left out here." if left_out else ""
     if any(cell == "-" for row in cells for cell in row):
         words += " A dash: of a session that a score decided on the peaks are kept, not each minute."
-    if charts:
-        words = f"Grey: while the drug runs in. Dotted and dashed lines: where a clinic's alarms would begin. {words}"
+    if charts and facts.ketamine:
+        words = f"Dotted and dashed lines: where a clinic's alarms would begin. {words}"
+    if charts and facts.sessions[0].minutes:
+        words = f"Grey: while the drug runs in. {words}"
     by_session = table("Peaks by session", head, cells) if len(head) > 1 else ""
     peaks = f"<h3>The strongest moment of each session</h3>{by_session}" if by_session else ""
     return section(
         "body",
         "Side effects in the session",
-        f"<p>{story.SIDE_EFFECTS}</p>",
+        f"<p>{story.SIDE_EFFECTS if facts.ketamine else story.OTHERS['midazolam'].body}</p>",
         f'<div class="pairs">{"".join(charts)}</div>' if charts else "",
         peaks,
         f'<p class="soft">{words}</p>' if words else "",
-        f"<p>{story.RISKS}</p>",
-        f"<p>{story.APPROVAL}</p>",
+        f"<p>{story.RISKS}</p>" if facts.ketamine else "",
+        f"<p>{story.DECIDE}</p>",
+        f"<p>{story.APPROVAL}</p>" if facts.ketamine else "",
     )
 
 
@@ -423,13 +473,21 @@ def side_effects(facts: Facts, limits: figures.Limits) -> str:
 
 def unknown(facts: Facts) -> str:
     """What nobody knows, and what this run does not carry."""
-    missing = bullets(e(item) for item in facts.missing)
+    missing = bullets(e(_readable(item)) for item in facts.missing)
     return section(
         "unknown",
         "What is not known",
-        bullets(e(item) for item in story.UNKNOWN),
+        bullets(e(item) for item in (story.UNKNOWN if facts.ketamine else story.UNKNOWN_OF_OTHERS)),
         f"<h3>Not in this run</h3>{missing}" if missing else "",
     )
+
+
+def _readable(missing: str) -> str:
+    """What the run lacks, by the read-out's title: "Pain (0 to 10): nobody here is in pain"."""
+    from regrow.readouts import READOUTS
+
+    name, _, why = missing.partition(": ")
+    return f"{READOUTS[name].title if name in READOUTS else name}: {why}"
 
 
 def sources(facts: Facts) -> str:
@@ -446,9 +504,11 @@ def sources(facts: Facts) -> str:
             "Measured: read from a study. Calibrated: fitted to studies. Assumed: chosen, because nothing was found."
         )
         rows.append(("Numbers of the mechanism", f"{total}: {counts}. {words}"))
-    if facts.error:
-        rows.append(("Numerical error, estimated", e("; ".join(facts.error))))
-    rows.append(("To get the same numbers", e(f"regrow {facts.version}, protocol {facts.protocol}, seed {facts.seed}")))
+    if facts.error is not None:
+        share = f"at most {number(100 * facts.error)} % of the highest value of each curve"
+        rows.append(("Numerical error, estimated", share))
+    same = f"regrow {facts.version}, protocol {facts.protocol}, seed {facts.seed}, and the options under which it ran"
+    rows.append(("To get the same numbers", e(same)))
     listed = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in rows)
     return section(
         "sources",

@@ -1,7 +1,8 @@
 """The words of the page: how ketamine works step by step, what is known of it in people, and what nobody knows.
 
 The one thing to know: every sentence here is for a reader without pharmacology, and each says no more than the research
-notes hold. The claims of clinic pages that the evidence contradicts are answered here and never repeated.
+notes hold. The claims of clinic pages that the evidence contradicts are answered here and never repeated. What is known
+is known of ketamine and its two halves; under another drug a page shows the curves and says only what `OTHERS` holds.
 """
 
 from __future__ import annotations
@@ -23,9 +24,13 @@ class Curve:
 
 @dataclass(frozen=True)
 class Step:
-    """One step from dose to mood: what happens, over which time to look, and what is known of it in people."""
+    """One step from dose to mood: what happens, over which time to look, and what is known of it in people.
+
+    `title`, `says` and `people` are of ketamine, `{drug}` being the one given; `bare` is the title under other drugs.
+    """
 
     title: str
+    bare: str
     curves: tuple[Curve, ...]
     hours: float
     says: str
@@ -38,17 +43,20 @@ class Step:
 
 STEPS = (
     Step(
-        "Ketamine enters the blood",
+        "{drug} enters the blood",
+        "Level in the blood",
         (Curve("ketamine_arterial", "arterial"), Curve("ketamine_venous", "venous")),
         6,
-        "The level rises while the drug runs in, falls fast once it stops, and is almost nothing the next day. "
-        "A blood sample from the arm shows the lower, venous line.",
+        "The level rises while the drug goes in, falls fast afterwards, and is almost nothing the next day. "
+        "A blood sample from the arm shows the venous level.",
         PEOPLE,
-        "Measured in volunteers and patients. The same infusion reads 125 to 296 ng/mL, by where and when one samples.",
+        "Measured in volunteers and patients. The same infusion of 0.5 mg/kg ketamine reads 125 to 296 ng/mL, by where "
+        "and when one samples.",
         shows=(0, 0),
     ),
     Step(
         "The liver turns it into other substances",
+        "Breakdown products",
         (Curve("norketamine", "norketamine"), Curve("hnk", "hydroxynorketamine")),
         24,
         "They come later and stay longer than ketamine. No effect in this model rests on them.",
@@ -59,7 +67,8 @@ STEPS = (
     ),
     Step(
         "It reaches the receptors in the brain",
-        (Curve("effect_site", "free ketamine at the receptor"),),
+        "Level at the receptors in the brain",
+        (Curve("effect_site", "free drug at the receptor"),),
         6,
         "The brain follows the blood with a half-time of about 8 minutes.",
         MODEL,
@@ -68,6 +77,7 @@ STEPS = (
     ),
     Step(
         "Three groups of NMDA receptors are blocked, unequally",
+        "Block of three groups of NMDA receptors",
         (
             Curve("block_resting", "resting"),
             Curve("block_interneuron", "on inhibitory cells"),
@@ -83,6 +93,7 @@ STEPS = (
     ),
     Step(
         "Glutamate rises",
+        "Glutamate",
         (Curve("glutamate", "glutamate"),),
         6,
         "With inhibitory cells held back, nerve cells release more glutamate for an hour or two.",
@@ -93,6 +104,7 @@ STEPS = (
     ),
     Step(
         "A brake on making proteins is released",
+        "A brake on making proteins (p-eEF2)",
         (Curve("p_eef2", "p-eEF2"),),
         24,
         "Quieter resting receptors lower p-eEF2. That lets nerve cells make new BDNF, a growth factor.",
@@ -102,6 +114,7 @@ STEPS = (
     ),
     Step(
         "BDNF is released",
+        "BDNF",
         (Curve("bdnf", "BDNF"),),
         24,
         "The new BDNF leaves the cells where glutamate is active. Both are needed: made and released.",
@@ -112,6 +125,7 @@ STEPS = (
     ),
     Step(
         "Growth signals switch on (mTORC1)",
+        "Growth signals (mTORC1)",
         (Curve("mtorc1", "mTORC1"),),
         24,
         "BDNF starts the machinery that makes the parts of synapses. It runs for some hours.",
@@ -123,6 +137,7 @@ STEPS = (
     ),
     Step(
         "Synaptic proteins are made",
+        "Synaptic proteins",
         (Curve("synaptic_proteins", "synaptic proteins"),),
         168,
         "The parts of synapses increase over hours and stay for days.",
@@ -133,6 +148,7 @@ STEPS = (
     ),
     Step(
         "Some connections between nerve cells grow back",
+        "Connections between nerve cells",
         (Curve("synapse_density", "synapse density"),),
         168,
         "New contacts form and part of them stay. The change is small, and slower than the change in mood.",
@@ -145,6 +161,7 @@ STEPS = (
     ),
     Step(
         "Mood lifts",
+        "Mood",
         (Curve("madrs", "MADRS"),),
         168,
         "The score falls within hours, is lowest after a day or two, and rises again without another dose.",
@@ -181,9 +198,10 @@ SIDE_EFFECTS = (
 
 RISKS = (
     "Not simulated: ketamine can be misused and can cause dependence, and is a controlled drug. Frequent use can harm "
-    "the bladder, the liver and thinking. Whether treatment is right for a person is for that person and a clinician "
-    "to decide."
+    "the bladder, the liver and thinking."
 )
+
+DECIDE = "Whether treatment is right for a person is for that person and a clinician to decide."
 
 APPROVAL = (
     "In the United States racemic ketamine is approved as an anaesthetic, not for depression: its use for mood is "
@@ -191,10 +209,60 @@ APPROVAL = (
     "settings."
 )
 
+
+@dataclass(frozen=True)
+class Other:
+    """What a page says under a drug that is no ketamine: of its way to the mood, and of its side effects."""
+
+    mood: str
+    body: str
+
+
+OTHERS = {
+    "placebo": Other(
+        "A placebo takes none of the steps that ketamine takes. What the score does here is expectancy and the course "
+        "of time.",
+        "A placebo has no side effects in this model: the curves would stay where they start.",
+    ),
+    "midazolam": Other(
+        "Midazolam blocks no NMDA receptors, so it takes none of the steps that ketamine takes. What the score does "
+        "here is expectancy and the course of time.",
+        "Midazolam sedates, and that alone is followed here. Nobody drives or operates machines until the next day, "
+        "after a night's sleep.",
+    ),
+    "memantine": Other(
+        "Memantine blocks NMDA receptors too, but in mice it left the resting ones and BDNF alone (Gideons 2014): here "
+        "the mood does not lift by it.",
+        "The model has no numbers for the side effects of memantine.",
+    ),
+    "mk-801": Other(
+        "MK-801 is not given to people. It is here for experiments on the mechanism, with levels from mice.",
+        "The model has no numbers for the effects of MK-801 on the body.",
+    ),
+    "ssri": Other(
+        "An SSRI takes none of the steps that ketamine takes. Its own slow arm moves the score over weeks, beside "
+        "expectancy, being newly treated and the course of time.",
+        "The side effects of an SSRI are not simulated.",
+    ),
+    "pill": Other(
+        "A tablet without a drug takes none of the steps that ketamine takes. What the score does here is expectancy, "
+        "being newly treated and the course of time.",
+        "A tablet without a drug has no side effects in this model.",
+    ),
+    "ect": Other(
+        "Electroconvulsive therapy takes none of the steps that ketamine takes. Its own arm moves the score with each "
+        "treatment, beside expectancy and the course of time.",
+        "The side effects of electroconvulsive therapy and of its anaesthetic are not simulated.",
+    ),
+}
+UNNAMED = Other("What is known of the steps is known of ketamine.", "The side effects of this drug are not told here.")
+
+_EXPECTED = "How much of an effect is expectancy. People notice what they get, so trials are hard to keep blind."
+
 UNKNOWN = (
     "Who will get better. About half of the people improve clearly after one dose and the others hardly change; "
     "nothing measured beforehand tells them apart well.",
-    "How much of the effect is expectancy. People notice the drug, so trials are hard to keep blind.",
+    _EXPECTED,
     "Whether synapses regrow in people. It is seen in mice; imaging in people showed no overall change at 24 hours.",
     "How many receptors are blocked in a person's brain at a treatment dose.",
     "What the breakdown products norketamine and hydroxynorketamine add. Here their part is small or none.",
@@ -202,3 +270,4 @@ UNKNOWN = (
     "How long to go on. After six infusions half of those helped relapsed within about 18 days; how best to hold "
     "the effect for months is open, and so is safety over years.",
 )
+UNKNOWN_OF_OTHERS = (_EXPECTED,)
