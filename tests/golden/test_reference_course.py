@@ -1,11 +1,13 @@
 """Reference numbers of the standard person and of whole courses, through the command line's own door."""
 
+import json
+import re
 from functools import cache
 
 import numpy as np
 import pytest
 
-from regrow.order import Order, read
+from regrow.order import Order, carry_out, read
 from regrow.results import as_json, summary
 from regrow.simulate import Result, run
 
@@ -75,3 +77,38 @@ def test_the_json_of_one_person_holds_plain_numbers_and_of_several_their_band():
     printed = as_json(course(protocol="single"))
     assert printed["sessions"][0]["dose_mg"] == 35
     assert all(len(point) == 4 for point in printed["readouts"]["madrs"]["at"])
+
+
+def page_of(tmp_path, capsys, **options: object) -> tuple[str, dict[str, float]]:
+    """What a reader reads on the page that `regrow simulate` writes, and the summary that it prints."""
+    carry_out(Order(**options), (tmp_path / "course.html",), json=True)  # type: ignore[arg-type]
+    text = re.sub(r"<style>.*?</style>|<svg.*?</svg>", " ", (tmp_path / "course.html").read_text(), flags=re.S)
+    return " ".join(re.sub(r"<[^>]*>", " ", text).split()), json.loads(capsys.readouterr().out)["summary"]
+
+
+@pytest.mark.parametrize(("drug", "nothing"), [("ketamine", "placebo"), ("ssri", "pill")])
+def test_the_page_tells_what_the_same_visits_do_without_the_drug(tmp_path, capsys, drug: str, nothing: str):
+    """A tablet taken at home is no visit: what stands in its place is a tablet, not an infusion of salt water."""
+    said, found = page_of(tmp_path, capsys, protocol="single", drug=drug)
+    bare = summary(course(protocol="single", drug=nothing))
+    down, without = (each["madrs_baseline"] - each["madrs_24h"] for each in (found, bare))
+    assert f"the middle person is {down:.1f} points down. The same visits without the drug give {without:.1f} " in said
+    ends = [f"{bare[f'madrs_{when}']:.0f}" for when in ("24h", "7d", "end")]
+    assert f"Score, no drug {' '.join(ends)} " in said
+
+
+def test_the_page_reads_every_scale_from_the_run_and_judges_it_by_its_own_rule(tmp_path, capsys):
+    said, found = page_of(tmp_path, capsys, protocol="standard-2x3", people=12)
+    rows = {
+        "MADRS": ("madrs", "", "at most 10", "at least 22, 2 visits in a row"),
+        "PHQ-9": ("phq9", "phq9_", "below 5", "at least 10 or 50 % of the gain lost, 2 visits in a row"),
+        "HDRS-17": ("hdrs17", "hdrs17_", "at most 7", "at least 18, 2 visits in a row"),
+    }
+    for name, (scale, prefix, remission, relapse) in rows.items():
+        spreads = [found[f"{scale}_{when}"] for when in ("baseline", "end")]
+        row = [name, *(f"{at['median']:.0f} {at['p5']:.0f} to {at['p95']:.0f}" for at in spreads)]
+        row += [f"{found[f'{prefix}response_end_percent']:.0f} % 50 % lower"]
+        row += [f"{found[f'{prefix}remission_end_percent']:.0f} % {remission}"]
+        lost = found[f"{prefix}relapse_percent"]
+        row += ["-" if lost is None else f"{lost:.0f} % {relapse}"]
+        assert " ".join(row) in said

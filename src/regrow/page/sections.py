@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from math import isfinite
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from regrow.chart import number
 from regrow.dosing import KETAMINES
 from regrow.page import figures, story
 from regrow.page.facts import DAY_H, REMISSION_AT, Facts, Session, Spread, spread
+
+if TYPE_CHECKING:
+    from regrow.catalog.scales import RelapseOf
 
 ROUTES = {
     "iv": "into a vein",
@@ -170,7 +174,7 @@ def what(facts: Facts) -> str:
     rows.append(("Followed for", f"{facts.end / DAY_H:.0f} days from the first dose"))
     listed = "".join(f"<dt>{e(name)}</dt><dd>{value}</dd>" for name, value in rows)
     cautions = "".join(f'<p class="caution">{e(item)}</p>' for item in facts.cautions)
-    notes = bullets(e(note) for note in facts.notes)
+    notes = bullets(e(sentence) for note in facts.notes for sentence in re.split(r"(?<=[.?]) (?=['A-Z])", note))
     assumed = bullets(e(item) for item in facts.assumed)
     return section(
         "what",
@@ -314,6 +318,13 @@ def _rule(text: str) -> str:
     return f"{_RULES.get(sign, sign)} {value}"
 
 
+def _relapse(rule: RelapseOf) -> str:
+    """A scale's relapse in words: "at least 10 or 50 % of the gain lost, 2 visits in a row"."""
+    parts = [f"at least {rule.at_least:g}"] if rule.at_least is not None else []
+    parts += [f"{100 * rule.gain_lost:.0f} % of the gain lost"] if rule.gain_lost is not None else []
+    return f"{' or '.join(parts)}, {rule.readings} visits in a row"
+
+
 def scales(facts: Facts) -> str:
     """The course on every rating scale that the run gives, each judged by its own rule."""
     from regrow.catalog import scales as shelf
@@ -332,7 +343,7 @@ def scales(facts: Facts) -> str:
         if facts.people > 1:
             row.append(share("response_end_percent", _rule(file.response.rule) if file.response else ""))
             row.append(share("remission_end_percent", _rule(file.remission.rule) if file.remission else ""))
-            row.append(share("relapse_percent", f"{file.relapse.readings} visits in a row" if file.relapse else ""))
+            row.append(share("relapse_percent", _relapse(file.relapse) if file.relapse else ""))
         rows.append(row)
     if len(rows) < 2:
         return ""
