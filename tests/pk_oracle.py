@@ -7,15 +7,26 @@ that comes out is exponentiated between the times where an input starts or stops
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
+import pytest
 from scipy.linalg import expm
 
 from regrow.catalog import models
 
 _RULE = re.compile(r"^(\w+)(' =| :=) (.+?);", re.MULTILINE)
+
+
+def record(*ids: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Marks a test with the records of the research notes that its numbers are from; they stand in the test's id."""
+
+    def mark(test: Callable[..., None]) -> Callable[..., None]:
+        named = pytest.mark.parametrize("record", ["+".join(ids)], indirect=True)
+        return pytest.mark.usefixtures("record")(named(test))
+
+    return mark
 
 
 class Linear:

@@ -91,6 +91,11 @@ class Assembly:
             found.append(f"condition {condition!r} is not known and changes nothing; known: {known}")
         if self.condition is not None and self.condition.says:
             found.append(f"{self.condition.title}: {self.condition.says}")
+        routes = {dose.route for session in sessions for dose in session.doses}
+        for effect in self.effects:
+            found.append(f"{effect.what}; {effect.note}")
+            if not routes & {"oral", "intranasal"} and set(effect.factors) == {"F_oral"}:
+                found.append(f"effect: {effect.id} changes only what is swallowed, and nothing is swallowed here")
         found += [*cautions.of_doses(sessions, people), *cautions.of_course(self.course)]
         return tuple(dict.fromkeys(found))
 
@@ -98,6 +103,11 @@ class Assembly:
     def condition(self) -> conditions.Condition | None:
         """What the course treats, where the house knows it."""
         return conditions.find(self.course.condition)
+
+    @cached_property
+    def effects(self) -> tuple[models.Effect, ...]:
+        """What changes the drug's way through the body. Refuses with MODEL-EFFECT one that the model does not have."""
+        return models.chosen_effects(self.model, self.course.effects)
 
     @cached_property
     def text(self) -> str:
@@ -132,7 +142,12 @@ class Assembly:
         if not people.typical:
             draws = {name: normal(people.seed, people.index, f"pk:{name}") for name in models.etas(self.model)}
         values |= models.parameters(
-            self.model, weight_kg=people.weight_kg, age_y=people.age_y, female=people.female, draws=draws
+            self.model,
+            weight_kg=people.weight_kg,
+            age_y=people.age_y,
+            female=people.female,
+            draws=draws,
+            effects=self.course.effects,
         )
         for drug in self.drugs:
             values |= drug.sets

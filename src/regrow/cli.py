@@ -79,6 +79,7 @@ def models(json: Json = False) -> None:
             "doi": list(m.doi),
             "confidence": m.confidence,
             "errata": list(m.errata),
+            "effects": [{"id": x.id, "what": x.what, "source": x.source, "note": x.note} for x in m.effect],
         }
         for m in map(shelf.get, shelf.ids())
     ]
@@ -89,6 +90,8 @@ def models(json: Json = False) -> None:
         typer.echo(f"{row['id']:18} {row['title']}")
         typer.echo(f"{'':18} {row['people']}; {', '.join(row['routes'])}")
         typer.echo(f"{'':18} {row['source']}")
+        for effect in row["effects"]:
+            typer.echo(f"{'':18} --effect {effect['id']}: {effect['what']}")
 
 
 @app.command()
@@ -132,6 +135,7 @@ Until = Annotated[str, typer.Option(help='Simulate until, such as "26 weeks".')]
 Belief = Annotated[str, typer.Option(help="open, saline-blind, active-placebo, masked or none.")]
 Without = Annotated[list[str] | None, typer.Option(help="Switch steps of the mechanism off.")]
 With = Annotated[list[str] | None, typer.Option("--with", help="Add conditions or co-treatments.")]
+Effect = Annotated[list[str] | None, typer.Option(help="Interactions, kidney, liver, genotype: `models` lists them.")]
 Mechanism = Annotated[Path | None, typer.Option(help="Equations of your own (.ant) after the plasma.")]
 Every = Annotated[str, typer.Option(help='Keep outputs this often, such as "1 week", not closely at each session.')]
 Workers = Annotated[int | None, typer.Option(help="Processes to use.")]
@@ -159,6 +163,7 @@ def simulate(
     belief: Belief = "open",
     without: Without = None,
     with_: With = None,
+    effect: Effect = None,
     model: Annotated[str, typer.Option(help="Pharmacokinetic model, or all; with --data an .ant file.")] = "",
     mechanism: Mechanism = None,
     workers: Workers = None,
@@ -186,7 +191,7 @@ def _order(options: Mapping[str, Any]) -> Order:
     from regrow.order import Order
 
     known: dict[str, Any] = {name: value for name, value in options.items() if name in Order.__dataclass_fields__}
-    for name in ("without", "with_"):
+    for name in ("without", "with_", "effect"):
         known[name] = tuple(known[name] or ())
     return Order(**known)
 
@@ -343,6 +348,7 @@ def _exporter(form: str) -> Callable[..., None]:
         belief: Belief = "open",
         without: Without = None,
         with_: With = None,
+        effect: Effect = None,
         model: Annotated[str, typer.Option(help="Pharmacokinetic model.")] = "",
         mechanism: Mechanism = None,
     ) -> None:
@@ -411,7 +417,7 @@ def _spread(args: list[str]) -> list[str]:
     first = False
     for arg in args:
         if arg.startswith("-"):
-            option, first = (arg, True) if arg in ("--without", "--with", "--out") else ("", False)
+            option, first = (arg, True) if arg in ("--without", "--with", "--effect", "--out") else ("", False)
             spread.append(arg)
         elif option and (first or _belongs(option, arg)):
             for value in arg.split(",") if option != "--out" else [arg]:
@@ -426,9 +432,15 @@ def _spread(args: list[str]) -> list[str]:
 def _belongs(option: str, arg: str) -> bool:
     if option == "--out":
         return arg.endswith(_ENDINGS)
-    from regrow.mechanism import switches as table
+    if option == "--effect":
+        from regrow.catalog import models as shelf
 
-    return all(name in table.switches() for name in arg.split(","))
+        known = {name for model in shelf.ids() for name in shelf.effects(model)}
+    else:
+        from regrow.mechanism import switches as table
+
+        known = set(table.switches())
+    return all(name in known for name in arg.split(","))
 
 
 def _check_values(args: list[str]) -> None:

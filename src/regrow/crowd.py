@@ -288,8 +288,9 @@ def solved(
                 follow()
             follow()
         except BaseException:
-            for future in running:
-                future.cancel()
+            if workers == 1:  # processes of our own are told by their pool
+                for future in running:
+                    future.cancel()
             raise
         yield parts
 

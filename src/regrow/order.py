@@ -55,6 +55,7 @@ class Order:
     belief: str = "open"
     without: tuple[str, ...] = ()
     with_: tuple[str, ...] = ()
+    effect: tuple[str, ...] = ()
     model: str = ""
     mechanism: Path | None = None
     workers: int | None = None
@@ -250,6 +251,7 @@ def read_course(order: Order) -> Course:
         belief=order.belief,
         switches=tuple(switch.id for switch in chosen),
         model=_model(order, drug),
+        effects=_effects(order, drug),
         condition=order.condition or None,
         until_h=units.read(order.until, "h", "until") if order.until else None,
     )
@@ -274,6 +276,17 @@ def _model(order: Order, drug: drugs.Drug | None) -> str:
         sentence = f"model: {order.model} does not hold for {drug.id}, which runs on {drug.model}; leave the model out"
         raise Refusal("MODEL-DRUG", sentence, field="model", value=order.model)
     return order.model if order.model == "all" else models.get(order.model or models.DEFAULT).id
+
+
+def _effects(order: Order, drug: drugs.Drug | None) -> tuple[str, ...]:
+    """The ids of covariate effects; refuses with MODEL-EFFECT where no one plasma model of a ketamine is run."""
+    if order.effect and order.model == "all":
+        sentence = f"effect: {order.effect[0]} belongs to one plasma model, not to all; choose one with --model"
+        raise Refusal("MODEL-EFFECT", sentence, field="effect", value=order.effect[0])
+    if order.effect and drug is not None and not drug.shares:
+        sentence = f"effect: {order.effect[0]} is of ketamine in the body, and {drug.id} is none; leave it out"
+        raise Refusal("MODEL-EFFECT", sentence, field="effect", value=order.effect[0])
+    return order.effect
 
 
 def _people(order: Order, course: Course) -> Population:

@@ -412,9 +412,10 @@ def _revised(
 class Course:
     """A protocol as one run simulates it: what the people believe they get, what is switched, for how long.
 
-    `until_h` None takes the protocol's own; `condition` None takes the default people. `about` is what is known of the
-    people and their care, as parameters of the mechanism ("failed", "ward"). Refuses with UNKNOWN-BELIEF and
-    UNTIL-RANGE.
+    `until_h` None takes the protocol's own; `condition` None takes the default people. `effects` are ids of what
+    changes the drug's way through the body in the plasma model (an interaction, kidney, liver, genotype). `about` is
+    what is known of the people and their care, as parameters of the mechanism ("failed", "ward"). Refuses with
+    UNKNOWN-BELIEF and UNTIL-RANGE.
     """
 
     protocol: Protocol
@@ -424,6 +425,7 @@ class Course:
     condition: str | None = None
     until_h: float | None = None
     about: tuple[tuple[str, float], ...] = ()
+    effects: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.belief not in BELIEFS:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from regrow import __version__, outcomes
-from regrow.catalog import scales
+from regrow.catalog import models, scales
 from regrow.dosing import KETAMINES
 from regrow.readouts import READOUTS, Readout
 
@@ -197,6 +197,11 @@ def citations(result: Result) -> list[str]:
         if p.status in order and re.search(r"\b(19|20)\d\d\b", p.source):
             leaning.setdefault(f"{p.source} ({p.status}: ", []).append(p.name)
     values = [f"{source}{', '.join(names)})" for source, names in leaning.items()]
+    plasma += [
+        f"{effect.source} (effect {effect.id}; {effect.confidence})"
+        for model in used
+        for effect in models.chosen_effects(model, result.course.effects)
+    ]
     return list(dict.fromkeys([*plasma, f"Schedule: {result.course.protocol.source}", *values]))
 
 
@@ -274,6 +279,7 @@ def provenance(result: Result) -> dict[str, Any]:
         "assumed": list(protocol.assumed),
         "belief": result.course.belief,
         "switches": list(result.course.switches),
+        "effects": list(result.course.effects),
         "condition": result.course.condition or "",
         "models": [model.id for model in result.models],
         "missing": [f"{name}: {why}" for name, why in result.missing.items()],

@@ -207,11 +207,12 @@ def checked(course: Course, people: Population, equations: str | None = None) ->
     return (*whole.cautions, *whole.switches.notes)
 
 
-def _end_at_once() -> None:
-    """In a worker: Ctrl-C ends it there and then, without words; the process that asked says what there is to say."""
+def _leave_ctrl_c() -> None:
+    """In a worker: Ctrl-C is for the process that asked, which ends its workers when it ends itself."""
     import signal
 
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # held back until here, see `pool`
 
 
 @contextmanager
@@ -223,12 +224,28 @@ def pool(workers: int, executor: Executor | None) -> Iterator[Executor | None]:
     if executor is not None or workers == 1:
         yield executor
         return
+    import signal
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
+    class Workers(ProcessPoolExecutor):
+        """Starts its processes with Ctrl-C held back, until they know to leave it alone."""
+
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                return super().submit(fn, *args, **kwargs)
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
     # spawned, not forked: a copy of a process with threads may hang
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_end_at_once) as own:
+    own = Workers(workers, get_context("spawn"), initializer=_leave_ctrl_c)
+    try:
         yield own
+    except BaseException:
+        own.shutdown(wait=False, cancel_futures=True)  # what they work on is of no use any more
+        raise
+    own.shutdown()
 
 
 def tell(progress: Callable[[float], None] | None, share: float) -> None:
@@ -532,7 +549,7 @@ def without_drug(course: Course, people: Population, *, workers: int = 1) -> Res
         for dose in doses
     )
     nothing = {"drug": "pill", "dose": "0 mg", "route": "oral"} if at_home else {"drug": "placebo"}
-    bare = replace(course, protocol=revise(course.protocol, **nothing), model=models.DEFAULT)
+    bare = replace(course, protocol=revise(course.protocol, **nothing), model=models.DEFAULT, effects=())
     return run(bare, people, workers=workers, only=("madrs",))
 
 

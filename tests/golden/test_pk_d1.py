@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pk_oracle import course
+from pk_oracle import course, record
 
 MINUTES = (20, 40, 80, 110, 120, 230)
 STANDARD = (
@@ -25,6 +25,7 @@ def standard_infusion(times_h):
     }
 
 
+@record("regrow_default_D1")
 @pytest.mark.parametrize(("analyte", "published", "within"), STANDARD, ids=[row[0] for row in STANDARD])
 def test_the_standard_infusion_gives_the_recorded_levels_of(analyte, published, within):
     """regrow_default_D1, predictions_0p5mgkg_40min_racemic_70kg: printed to 1 ng/mL (296.8 is recorded as 296)."""
@@ -32,6 +33,7 @@ def test_the_standard_infusion_gives_the_recorded_levels_of(analyte, published, 
     np.testing.assert_allclose(found, published, atol=within + 0.35)
 
 
+@record("regrow_default_D1")
 def test_an_intramuscular_half_milligram_per_kilogram_peaks_at_446_arterial_and_244_venous():
     """im_input: zero-order 20 min with F 0.93; memory of the 1981 paper says 243 ng/mL at 22 min."""
     r = course("d1", "ketamine", "im", 35.0, [1 / 3])
@@ -39,6 +41,7 @@ def test_an_intramuscular_half_milligram_per_kilogram_peaks_at_446_arterial_and_
     assert 1000 * (r["Cv_S"] + r["Cv_R"])[0] == pytest.approx(244, abs=0.5)
 
 
+@record("regrow_default_D1")
 def test_a_50_mg_film_gives_the_recorded_areas_of_ketamine_norketamine_and_hnk():
     """regrow_default_D1, film 50 mg with F1 0.263 and F2 0.737: K, NK, HNK AUC to 6 h at 73 kg."""
     r = course("d1", "esketamine", "sublingual", 50.0, [6.0], weight_kg=73.0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pk_oracle import course, shelf
+from pk_oracle import course, record, shelf
 
 from regrow.catalog import models
 
@@ -43,6 +43,7 @@ def test_the_area_to_infinity_agrees_to_the_printed_digit_with_other_programs_fo
     assert 1000 * area == pytest.approx(TABLE[model][1], abs=0.051)
 
 
+@record("perezruixo2021_esketamine_nasal")
 def test_the_clearance_of_the_hepatoportal_model_is_109_litres_per_hour():
     """perezruixo2021_esketamine_nasal, derived: CL_plasma_L_h_typical 109 (the abstract prints 114)."""
     given = models.inputs("perezruixo2021", "esketamine", "iv", 10.0, 0.0)

@@ -41,6 +41,19 @@ def test_density_rises_two_to_five_per_cent_of_healthy_at_24_h_and_not_more():
     assert 0.02 < float(result.at("synapse_density", 24)[0] - result.at("synapse_density", 0)[0]) < 0.05
 
 
+def test_an_interaction_of_the_catalog_reaches_a_whole_course_and_is_told_and_cited():
+    """Hagelberg 2010: clarithromycin multiplies the area of an oral dose by 2.6; so every level of it."""
+    alone = course(protocol="single", route="oral", until="2 d")
+    both = course(protocol="single", route="oral", until="2 d", effect=("clarithromycin",))
+    peaks = [summary(each)["ketamine_cmax_ng_ml"] for each in (alone, both)]
+    assert peaks[1] / peaks[0] == pytest.approx(2.6, rel=1e-6)
+    assert summary(both)["madrs_24h"] < summary(alone)["madrs_24h"]
+    assert any("clarithromycin for 4 days" in caution for caution in both.cautions)
+    assert any("Hagelberg 2010" in paper for paper in as_json(both)["citations"])
+    into_a_vein = course(protocol="single", until="2 d", effect=("clarithromycin",))
+    assert any("nothing is swallowed here" in caution for caution in into_a_vein.cautions)
+
+
 def test_without_ampa_receptors_nothing_follows():
     result = course(protocol="single", belief="none", without=("ampa",))
     assert abs(change(result, 24)) < 0.78

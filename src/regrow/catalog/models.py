@@ -264,6 +264,17 @@ def effects(model: str | Model) -> dict[str, Effect]:
     return {effect.id: effect for effect in get(model).effect}
 
 
+def chosen_effects(model: str | Model, named: Sequence[str]) -> tuple[Effect, ...]:
+    """The effects of these ids, each once. Refuses with MODEL-EFFECT one that the model does not have."""
+    m, known = get(model), effects(model)
+    for name in named:
+        if name not in known:
+            listed = ", ".join(known) or "none"
+            sentence = f"effect: model {m.id} has no covariate effect {name!r}; it has: {listed}"
+            raise Refusal("MODEL-EFFECT", sentence, field="effect", value=name)
+    return tuple(known[name] for name in dict.fromkeys(named))
+
+
 def parameters(
     model: str | Model,
     *,
@@ -310,14 +321,8 @@ def parameters(
 
 
 def _factors(m: Model, woman: np.ndarray, named: Sequence[str]) -> dict[str, np.ndarray]:
-    known = effects(m)
     factors: dict[str, np.ndarray] = {}
-    for name in named:
-        if name not in known:
-            listed = ", ".join(known) or "none"
-            sentence = f"effect: model {m.id} has no covariate effect {name!r}; it has: {listed}"
-            raise Refusal("MODEL-EFFECT", sentence, field="effect", value=name)
-        effect = known[name]
+    for effect in chosen_effects(m, named):
         for target, factor in effect.factors.items():
             on = np.where(woman > 0, factor, 1.0) if effect.only == "female" else np.full(woman.shape, factor)
             factors[target] = factors.get(target, np.ones(woman.shape)) * on
