@@ -23,7 +23,7 @@ def record(*ids: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Marks a test with the records of the research notes that its numbers are from; they stand in the test's id."""
 
     def mark(test: Callable[..., None]) -> Callable[..., None]:
-        named = pytest.mark.parametrize("record", ["+".join(ids)], indirect=True)
+        named = pytest.mark.parametrize("record", ["+".join(ids)], ids=["+".join(ids)], indirect=True)
         return pytest.mark.usefixtures("record")(named(test))
 
     return mark
