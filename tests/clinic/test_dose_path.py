@@ -36,7 +36,8 @@ def test_minutes_typed_too_long_make_no_mood_course_a_pain_course():
         ("0.5 mg/kg", "actual", 60.0, "0.5 mg/kg × 120 kg (actual weight) = 60 mg; in 40 min: 90 mg/h"),
         ("0.5 mg/kg", "ideal", 28.5, "0.5 mg/kg × 57 kg (ideal weight) = 28.5 mg; in 40 min: 42.75 mg/h"),
         ("0.5 mg/kg ideal", "actual", 28.5, "0.5 mg/kg ideal × 57 kg (ideal weight) = 28.5 mg; in 40 min: 42.75 mg/h"),
-        ("0.75 mg/kg/h", "actual", 60.0, "0.75 mg/kg/h × 120 kg (actual weight) = 60 mg; in 40 min: 90 mg/h"),
+        ("0.75 mg/kg/h", "actual", 60.0, "0.75 mg/kg/h × 120 kg (actual weight) × 40 min = 60 mg; in 40 min: 90 mg/h"),
+        ("60 mg", "actual", 60.0, "60 mg; in 40 min: 90 mg/h"),
         ("46.12 mg HCl", "actual", 40.0, "46.12 mg HCl = 40 mg of base, as vials are labelled; in 40 min: 60 mg/h"),
     ],
 )

@@ -535,6 +535,33 @@ def test_a_correction_is_a_new_entry_and_the_old_one_stays(cast, running):
     )
 
 
+def test_a_closed_session_says_who_was_there_then_and_takes_an_adverse_event_of_the_day_after(cast):
+    course = new_course(cast, new_patient(cast))
+    session, lot = course.sessions.get(number=1), new_lot(cast)
+    cast.go_to(session.planned_at)
+    run_to_the_end(cast, session, lot)
+    cast["doctor"].post("/duty", {"site": cast.site.pk, "on": "no"})
+    cast.wait(24 * 60)
+    page = cast["nurse"].get(f"/sessions/{session.key}").content.decode()
+    assert "nurse at the end: <strong>Nurse Diaz</strong> · prescriber at the start: Dr Lee" in page
+    assert "1440" not in page  # the chart ends when the person left
+    cast.entry("nurse", session, "event", what="headache since yesterday", severity="mild")
+    assert state(cast, session).phase == "signed"
+    assert cast.entry("nurse", session, "chip", 422, what="headache")["code"] == "PHASE"
+
+
+def test_what_stands_on_the_evaluation_is_kept_before_it_is_signed_and_a_nurse_signs_nothing(cast):
+    patient = new_patient(cast)
+    sent = {"key": cast.key(), "indication": "depression", "summary": "As first written.", "suicide_risk": "low"}
+    sent |= {"target_scale": "PHQ-9", "response_target": "half", "stop_rule": "six"}
+    path = f"/patients/{patient.key}/evaluation"
+    assert cast["nurse"].post(path, sent).status_code == 302
+    assert cast["nurse"].post(path, {**sent, "sign": "yes"}).status_code == 403
+    assert cast["doctor"].post(path, {**sent, "summary": "As read over.", "sign": "yes"}).status_code == 302
+    signed = facts.signed_evaluation(patient)
+    assert (signed.summary, signed.signed_by.name) == ("As read over.", "Dr Lee")
+
+
 def test_a_tap_on_the_wrong_button_is_taken_back_by_one_tap_and_the_record_keeps_both(cast, running):
     def page() -> str:
         return cast["nurse"].get(f"/sessions/{running.key}").content.decode()

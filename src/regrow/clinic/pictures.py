@@ -57,7 +57,7 @@ def vitals(s: State, settings: Settings, window: Window | None, minute: float) -
         width=560,
         height=300,
     )
-    return svg(chart) + f"<details><summary>As numbers</summary>{table(chart)}</details>"
+    return svg(chart) + f'<details id="as-numbers"><summary>As numbers</summary>{table(chart)}</details>'
 
 
 def mood(band: Band, days: Sequence[float], name: str) -> str:
@@ -79,4 +79,4 @@ def mood(band: Band, days: Sequence[float], name: str) -> str:
         width=680,
         height=280,
     )
-    return svg(chart) + f"<details><summary>As numbers</summary>{table(chart)}</details>"
+    return svg(chart) + f'<details id="as-numbers"><summary>As numbers</summary>{table(chart)}</details>'

@@ -137,7 +137,9 @@ def arithmetic(
     mg = mg_of(text, drug, route, duration_min, weight, height, female, basis)
     named = next((each for each in WEIGHTS if each in text), basis)  # "0.5 mg/kg ideal" says its own weight
     kg = getattr(all_weights, named) if all_weights else weight
-    line = f"{text} × {kg:g} kg ({named} weight) = {mg:.4g} mg" if "kg" in text else f"{text} = {mg:.4g} mg"
+    line = f"{text} × {kg:g} kg ({named} weight)" if "kg" in text else text
+    line += f" × {duration_min:g} min" if "/h" in text else ""
+    line += "" if line == f"{mg:g} mg" else f" = {mg:.4g} mg"
     if "hydrochloride" in text or "HCl" in text:
         line += " of base, as vials are labelled"
     if duration_min and route == "iv":

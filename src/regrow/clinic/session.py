@@ -154,6 +154,7 @@ class State:
     nurse_id: int | None = None
     nurse_since: datetime | None = None
     nurse_lost: datetime | None = None
+    nurse_at_end: str = ""
     offered_to: int | None = None
     gate: Mapping[str, Any] = field(default_factory=dict)
     decisions: tuple[Mapping[str, Any], ...] = ()
@@ -413,7 +414,9 @@ def _based(s: State) -> State:
 
 
 def _discharge(s: State, f: Fact) -> State | None:
-    return replace(s, phase="discharged", discharged=f.at, nurse="", nurse_id=None) if s.phase == "recovery" else None
+    if s.phase != "recovery":
+        return None
+    return replace(s, phase="discharged", discharged=f.at, nurse_at_end=s.nurse, nurse="", nurse_id=None)
 
 
 def _sign(s: State, f: Fact) -> State | None:

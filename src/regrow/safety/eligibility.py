@@ -109,7 +109,7 @@ RELATIVE = {
     "kidney": ("R-CR-04", "kidney problems", "Atlanta clinic (read)"),
     "substance_use": ("R-CR-05", "substance use disorder, active or past", "ASRA 2018; Spravato US label (read)"),
     "cystitis": ("R-CR-06", "lower urinary tract symptoms or interstitial cystitis", "Spravato US label (read)"),
-    "bipolar": ("R-CR-07", "bipolar disorder: mood stabiliser and mania screen", "memory"),
+    "bipolar": ("R-CR-07", "bipolar disorder (needs a mood stabiliser and a mania screen)", "memory"),
     "airway": (
         "R-CR-08",
         "severe sleep apnoea, difficult airway or unstable lung disease",

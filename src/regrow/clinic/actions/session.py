@@ -35,6 +35,8 @@ IDEM = re.compile(r"[A-Za-z0-9_-]{8,64}")
 OLDEST, FUTURE = timedelta(hours=24), timedelta(seconds=60)
 # What was seen while the person sat there is kept, though it arrives after they left.
 TRUE_THEN = frozenset({"vitals", "chip", "miss", "line"})
+# What may still be written when the session is closed; an adverse event may show the day after.
+AFTERWARDS = frozenset({"note", "event", "strike", "correct", "rems", "decision"})
 # What nobody but a prescriber may write, besides what the rules ask for.
 PRESCRIBER_ONLY = frozenset({"decision"})
 
@@ -215,7 +217,7 @@ def _checked(
 ) -> dict[str, Any]:
     """The payload to keep, or a refusal. What needs no state passes through."""
     check = _CHECKS.get(kind)
-    if kind not in ("note", "strike", "correct", "rems", "decision") and s.phase in ("cancelled", "signed"):
+    if kind not in AFTERWARDS and s.phase in ("cancelled", "signed"):
         raise Refusal("PHASE", f"{kind}: the session is {s.phase}; add a note instead.", field="kind", value=kind)
     if kind in PRESCRIBER_ONLY and act.staff.role != PRESCRIBER:
         from django.core.exceptions import PermissionDenied
@@ -344,6 +346,7 @@ def _start(act: Act, session: Session, p: dict[str, Any], s: State, settings: Se
         "duration_min": order.duration_min,
         "text": facts.text_of_session(session),
         "basis": course.basis,
+        "prescribers": [p.name for p in access.on_duty(session.chair.site)],
         "weight_kg": facts.body(course.patient)[0],
         "settings": settings.version,
         "findings": [f.record() for f in found],

@@ -131,6 +131,13 @@ class Measure(models.Model):
         ordering = ["-taken_at", "-id"]
 
     @property
+    def result(self) -> str:
+        """The value with its unit, or for a test without one whether it was normal."""
+        named = ("negative", "positive") if self.kind in ("pregnancy", "drug screen") else ("normal", "not normal")
+        value = "" if self.value is None else f"{self.value:g} {self.unit}".strip()
+        return f"{value}, {named[1]}".strip(", ") if self.positive else value or named[0]
+
+    @property
     def unit(self) -> str:
         return self.KINDS[self.kind][1]
 

@@ -83,10 +83,12 @@ def may_strike(state: Any, fact: Any) -> bool:
 @register.filter
 def told(fact: Any) -> str:
     """An entry in a few words: its kind and what was said in it."""
-    said = {k: v for k, v in fact.payload.items() if k not in ("findings", "clock_off_s", "confirmed")}
+    said = {
+        k.replace("_", " "): v for k, v in fact.payload.items() if k not in ("findings", "clock_off_s", "confirmed")
+    }
+    yes_no = {True: "yes", False: "no"}
     words = [
-        ", ".join(map(str, v)) if isinstance(v, list) else v if isinstance(v, str) else f"{k} {plain(v)}"
-        for k, v in said.items()
+        v if isinstance(v, str) else f"{k} {yes_no[v] if isinstance(v, bool) else plain(v)}" for k, v in said.items()
     ]
     return ": ".join(filter(None, [fact.kind, ", ".join(words)]))[:80]
 

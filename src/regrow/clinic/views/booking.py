@@ -77,7 +77,7 @@ def _page(request: HttpRequest, course: Course, slots: list[Slot], status: int =
         "clashes": sum(bool(s.clash) for s in slots),
         "chairs": chairs,
         "start": form.get("start") or tomorrow.strftime("%Y-%m-%dT%H:%M"),
-        "block": actions.block_of(course),
+        "chair_minutes": actions.block_of(course),
         "sessions": access.sessions_of(course),
         "one_more": course.sessions.exists() or not course.days,
         **more,

@@ -13,6 +13,7 @@ from regrow.clinic.actions import intake as actions
 from regrow.clinic.forms import CHART_FORMS, EnquiryForm, EvaluationForm, PatientForm
 from regrow.clinic.models import Evaluation, Patient
 from regrow.clinic.models.people import new_key
+from regrow.clinic.roles import may
 from regrow.clinic.views import act_of, allow, who, writes
 from regrow.refusal import Refusal
 from regrow.safety import CONDITIONS, adequate_failures
@@ -95,8 +96,6 @@ def edit_patient(request: HttpRequest, key: str) -> HttpResponse:
 
 def _page(request: HttpRequest, row: Patient, status: int = 200, **more: Any) -> HttpResponse:
     """The patient's page: with the chart for those who may read it, bookings alone for the front desk."""
-    from regrow.clinic.roles import may
-
     staff, now = who(request), timezone.now()
     context: dict[str, Any] = {
         "patient": row,
@@ -174,10 +173,15 @@ def evaluation(request: HttpRequest, key: str, which: str = "") -> HttpResponse:
         raise Http404
     form, problem = EvaluationForm(request.POST or None, instance=draft), None
     if request.method == "POST" and form.is_valid():
+        if request.POST.get("sign"):
+            access.require(staff, "evaluation.sign")
         try:
             sent_key = draft.key if draft else request.POST.get("key", "")
             values = {**form.cleaned_data, "answers": form.answers()}
             kept = actions.record_evaluation(act_of(request), row, sent_key, values)
+            if request.POST.get("sign"):
+                actions.sign_evaluation(act_of(request), kept)
+                return redirect("patient", key=key)
             return redirect("evaluation", key=key, which=kept.key)
         except Refusal as refusal:
             problem = refusal

@@ -14,7 +14,6 @@ from django.utils.safestring import mark_safe
 from regrow.clinic import access, cards, facts, pictures, rems
 from regrow.clinic.actions import session as actions
 from regrow.clinic.actions.payloads import number
-from regrow.clinic.actions.plan import block_of
 from regrow.clinic.middleware import refused, wants_json
 from regrow.clinic.models import Session
 from regrow.clinic.planning import arithmetic
@@ -100,7 +99,7 @@ def context(session: Session, staff: Any, now: datetime, **more: Any) -> dict[st
         pump = _pump(session, weight, line.mg if line else None, more.pop("asked", {}))
     except Refusal as refusal:
         pump, problem = _pump(session, weight, line.mg if line else None, {}), refusal
-    minute = (now - s.started).total_seconds() / 60 if s.started else 0.0
+    minute = ((s.discharged or now) - s.started).total_seconds() / 60 if s.started else 0.0
     nasal = s.order is not None and bool(s.order.devices)
     return {
         **cards.words(),
@@ -135,7 +134,6 @@ def context(session: Session, staff: Any, now: datetime, **more: Any) -> dict[st
         "rems_rows": _known_rems(session, s, card, medicines, [m.lot.number for m in movements]) if nasal else (),
         "rems_until": rems.due(s.started) if s.started else None,
         "yes_no": ("yes", "no"),
-        "block": block_of(course),
         **more,
         "problem": problem,
     }

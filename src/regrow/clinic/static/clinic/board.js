@@ -179,8 +179,22 @@
     const task = tasks.find((each) => each.type === "main"), there = task && document.getElementById(task.target?.id);
     if (!there) return;
     task.target = there; // something else may have been drawn there since the tap
-    ctx.again = carry(there, ctx.request.form);
+    const refused = ctx.response.headers.get("Regrow-Refused"), again = carry(there, refused ? null : ctx.request.form), top = scrollY;
+    ctx.again = () => {
+      again();
+      scrollTo(scrollX, top); // old and new stood there together for a moment, and the browser followed the old one down
+      if (refused) beside(document.getElementById(there.id), ctx.request.form);
+    };
   });
+  // A refusal stands at the form it answers, unfolded and in sight: at the top of the page nobody would see it.
+  function beside(root, sent) {
+    const problem = root?.querySelector("p.problem[role=alert]"), said = (form, name) => form.elements[name]?.value;
+    if (!problem) return;
+    const form = [...root.querySelectorAll("form")].find((each) => ["kind", "what", "card", "step"].every((name) => said(each, name) === said(sent, name)));
+    for (let fold = form?.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+    form?.append(problem);
+    problem.scrollIntoView({ block: "nearest" });
+  }
   document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => { ctx.again?.(); compare = true; tick(); alarm(); });
 
   const newest = new Map();
