@@ -110,6 +110,14 @@ def test_the_page_tells_what_the_same_visits_do_without_the_drug(tmp_path, capsy
     assert f"Score, no drug {' '.join(ends)} " in said
 
 
+def test_the_page_of_a_pain_course_draws_the_pain_and_any_other_does_not(tmp_path, capsys):
+    found = course(protocol="crps-10-day", condition="crps", until="14 d")
+    said, _ = page_of(tmp_path, capsys, protocol="crps-10-day", condition="crps", until="14 d")
+    start, best, end = (found.at("pain_nrs", 0)[0], found.values["pain_nrs"].min(), found.at("pain_nrs", 336)[0])
+    assert f"has {start:.1f} of 10 points at the start, {best:.1f} at the best moment and {end:.1f} on day 14." in said
+    assert "Predicted pain" not in page_of(tmp_path, capsys, protocol="single", until="2 d")[0]
+
+
 def test_the_page_reads_every_scale_from_the_run_and_judges_it_by_its_own_rule(tmp_path, capsys):
     said, found = page_of(tmp_path, capsys, protocol="standard-2x3", people=12)
     rows = {

@@ -58,6 +58,7 @@ def course_page(
     head = title or facts.title
     parts = [
         sections.in_short(facts, bare),
+        *filter(None, [sections.pain(facts)]),
         sections.mood(facts, bare),
         sections.what(facts),
         sections.schedule(facts, strength_mg_per_ml),

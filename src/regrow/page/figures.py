@@ -70,6 +70,22 @@ def mood(facts: Facts, without_drug: Facts | None = None, *, width: int = 760, h
     )
 
 
+def pain(facts: Facts) -> Chart:
+    """Pain over the whole course with its spread over people, and the sessions."""
+    layers = _banded(facts.times, facts.curve("pain_nrs"), facts.middle, "1", one=facts.one, among=facts.among)
+    if facts.sessions:
+        layers.append(Rug([session.day * DAY_H for session in facts.sessions], "session"))
+    return Chart(
+        "Predicted pain (0 to 10)",
+        tuple(layers),
+        unit="points",
+        description=f"Simulated pain over {facts.end / DAY_H:.0f} days; lower is better.",
+        y_range=(0, 10),
+        width=760,
+        height=260,
+    )
+
+
 def moves(facts: Facts, which: Step) -> bool | None:
     """Whether any curve of a step leaves its start by a thousandth of what its axis shows; None where there is none."""
     curves = [facts.curve(curve.readout) for curve in which.curves if facts.has(curve.readout)]
@@ -99,7 +115,8 @@ def step(facts: Facts, which: Step, drug: str = "") -> Chart | None:
             layers.append(Band(facts.times, low, high, f"{fold:.0f} times less or more", tone, faint=True))
             layers.append(middle)
         else:
-            layers += [*found[:-1], middle] if len(curves) == 1 else [middle]
+            # several curves with a band each would hide one another; plasma models are to be compared all the same
+            layers += [*found[:-1], middle] if len(curves) == 1 or len(facts.models) > 1 else [middle]
     if facts.sessions and facts.sessions[0].minutes:
         layers.insert(0, Span(0.0, facts.sessions[0].minutes / 60, ""))
     if which.level:

@@ -307,6 +307,19 @@ def mood(facts: Facts, without_drug: Facts | None) -> str:
     return section("mood", "Predicted mood", *parts)
 
 
+def pain(facts: Facts) -> str:
+    """Pain over the course, where the run names a condition that hurts; else nothing."""
+    if not facts.has("pain_nrs"):
+        return ""
+    start, end = spread(facts.at("pain_nrs", 0.0)), spread(facts.at("pain_nrs", facts.end))
+    lowest = spread(np.nanmin(facts.curve("pain_nrs"), axis=1))
+    words = (
+        f"The {facts.middle} has {start.median:.1f} of 10 points at the start, {lowest.median:.1f} at the best moment "
+        f"and {end.median:.1f} on {day(facts.end)}. What is known of this relief stands under what was simulated."
+    )
+    return section("pain", "Predicted pain", figures.figure(figures.pain(facts), narrow=True), f"<p>{words}</p>")
+
+
 _RULES = {"<=": "at most", "<": "below", ">=": "at least", ">": "above"}
 
 
