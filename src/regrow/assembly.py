@@ -96,7 +96,8 @@ class Assembly:
             found.append(f"{effect.what}; {effect.note}")
             if not routes & {"oral", "intranasal"} and set(effect.factors) == {"F_oral"}:
                 found.append(f"effect: {effect.id} changes only what is swallowed, and nothing is swallowed here")
-        found += [*cautions.of_doses(sessions, people), *cautions.of_course(self.course)]
+        found += [*cautions.of_people(sessions, people), *cautions.of_doses(sessions, people)]
+        found += cautions.of_course(self.course)
         return tuple(dict.fromkeys(found))
 
     @cached_property
@@ -137,7 +138,7 @@ class Assembly:
                 z = normal(people.seed, people.index, f"parameter:{name}")
                 spread = parameter.spread
                 values[name] = parameter.value * np.exp(spread.omega * z) + spread.sd * z
-        values["M0"] = people.baseline
+        values["M0"], values["age"] = people.baseline, people.age_y
         draws = None
         if not people.typical:
             draws = {name: normal(people.seed, people.index, f"pk:{name}") for name in models.etas(self.model)}
@@ -236,6 +237,8 @@ class Assembly:
             moves.append(engine.Jump(session.start_h, "X", 1 - u, u * values["X0"]))
             if "Y" in there:
                 moves.append(engine.Jump(session.start_h, "Y", 1 - u, u * values["y_acute"] * values["X0"]))
+        if name is not None and "treated" in there:
+            moves.append(engine.Jump(session.start_h, "treated", 0.0, 1.0))
         for drug in self.drugs:
             if any(dose.drug == drug.id for dose in session.doses):
                 for state, share in drug.moves.items():

@@ -88,7 +88,7 @@ def _score(name: str, scale: str, title: str, compute: Callable[[Values], np.nda
     return Readout(name, "points", title, ("D",), compute, shown, scale=scale)
 
 
-_PRESSURE = "Measured: rises with the dose, back within hours."
+_PRESSURE = "Measured: rises with dose and age, back within hours. The largest of several readings lies 6 to 9 higher."
 
 READOUTS: dict[str, Readout] = {
     row.name: row
@@ -241,8 +241,8 @@ READOUTS: dict[str, Readout] = {
             "pain_nrs",
             "points",
             "Pain (0 to 10)",
-            "pain",
-            _of("pain"),
+            "pain_nrs",
+            _of("pain_nrs"),
             "Acute relief follows the drug; lasting relief was seen after days of infusion in CRPS.",
         ),
         _row(

@@ -87,7 +87,9 @@ class Link:
 class Gain:
     """Share of improvement on this scale for a share of improvement in depression, with the range the sources span.
 
-    `entry` and `entry_sd` are the score of people treated for what the scale measures, where nobody states theirs.
+    `entry` and `entry_sd` are the score of people treated for what the scale measures, where nobody states theirs;
+    `otherwise` and `otherwise_sd` that of people treated for something else. Where the scale goes its own way from day
+    to day, `swing` is the SD of the logarithm of the score about what the gain says; `rated_sd` is that of one rating.
     """
 
     value: float
@@ -96,6 +98,10 @@ class Gain:
     source: str
     entry: float | None = None
     entry_sd: float = 0.0
+    otherwise: float | None = None
+    otherwise_sd: float = 0.0
+    swing: float = 0.0
+    rated_sd: float = 0.0
 
 
 @dataclass(frozen=True)

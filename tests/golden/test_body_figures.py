@@ -1,7 +1,7 @@
 """The body in a session against published figures, on D1 and read from body.ant by an oracle that is not the engine.
 
 Tolerances are wide where the sources disagree: each says which. People differ by the stated spreads and by 25 % in
-plasma level; a reading of blood pressure carries 11 mmHg of its own (chosen so that placebo reaches +40 in 0.5 %).
+plasma level; a reading of blood pressure carries 6.5 mmHg of its own, the one before the session too.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import pytest
 from body_oracle import grid, people, session, typical
 
 from regrow import mechanism
+from regrow.evidence.side_effects import PROPENSITY, READING_SD
 
 FORTY = [("ketamine", "iv", 35.0, 0.0, 40 / 60)]
 WEEKS = [84.0 * k for k in range(8)]
@@ -99,8 +100,8 @@ def test_blood_pressure_does_not_wear_down():
 
 
 PRESSURE = (
-    (IV, "sbp_rise", 30, 3.28, 7.4, "684 infusions 3.28, 741 infusions 7.4 at 30 to 40 min"),
-    (IV, "dbp_rise", 30, 3.17, 6.0, "684 infusions 3.17, 741 infusions 6.0"),
+    (IV, "sbp_rise", 40, 6.0, 16.0, "684 infusions 3.28, 741 infusions 7.4, 2,342 infusions 16.0: towards the middle"),
+    (IV, "dbp_rise", 40, 3.17, 11.0, "684 infusions 3.17, 741 infusions 6.0, 2,342 infusions 11.0"),
     (IV, "hr_rise", 40, 1.4, 3.0, "741 infusions 1.9 per minute"),
     (SC, "sbp_rise", 30, 8.0, 13.0, "Glue 2018: +10 at 30 min"),
     (SC, "dbp_rise", 30, 6.0, 12.0, "Glue 2018: +10 at 30 min"),
@@ -115,20 +116,39 @@ def test_the_circulation_rises_by_what_was_measured(dose, what, minute, low, hig
 def test_esketamine_raises_pressure_over_placebo_as_in_the_programme():
     """Doherty 2020 (abstract): mean of maxima 13.3/8.7 against 6.1/4.9 on placebo; peak near 40 min, back by 1.5 h."""
     found = many("esketamine", "intranasal", 56.0, 0.0, 0.0)
-    assert found["sbp_rise"].max(axis=1).mean() == pytest.approx(7.2, abs=1.5)
-    assert found["dbp_rise"].max(axis=1).mean() == pytest.approx(3.8, abs=1.5)
+    assert found["sbp_rise"].max(axis=1).mean() == pytest.approx(7.2, abs=2.5)
+    assert found["dbp_rise"].max(axis=1).mean() == pytest.approx(3.8, abs=2.0)
     middle = found["sbp_rise"].mean(axis=0)
     assert 25 <= middle.argmax() <= 45
     assert middle[130] < 0.4 * middle.max()
 
 
-def test_the_share_whose_pressure_rises_by_40_over_eight_sessions_is_that_of_the_label():
-    """Label: 8 % on 56 or 84 mg (placebo 0.5 %), three readings a session; between 5 and 11 %."""
+def read(rise, seed=5):
+    """Three readings a session (40, 60, 90 min: nearly the peak, four fifths, half) over one before it."""
+    sd, draw = READING_SD["SBP"], np.random.default_rng(seed)
+    before = sd * draw.standard_normal((20, *rise.shape))
+    reading = rise[None, ..., None] * np.array([1.0, 0.8, 0.45]) + sd * draw.standard_normal((20, *rise.shape, 3))
+    return reading.max(axis=3) - before
+
+
+def test_the_largest_rises_that_are_read_are_those_of_the_programme():
+    """Below 65 years: mean largest rise 13.3 mmHg, 6.1 on placebo (Doherty 2020, abstract), 40 mmHg or more in 8 % over
+    eight sessions, 0.5 % on placebo (label)."""
     peaks = np.concatenate([eight_sprays(mg)["sbp_rise"] for mg in (56.0, 84.0)], axis=1)
-    noise = 11 * np.random.default_rng(5).standard_normal((20, *peaks.shape, 3))
-    reading = peaks[None, :, :, None] * np.array([1.0, 0.8, 0.45]) + noise
-    assert 0.05 <= (reading.max(axis=(1, 3)) >= 40).mean() <= 0.11
-    assert 0.001 <= (noise.max(axis=(1, 3)) >= 40).mean() <= 0.006
+    drug, placebo = read(peaks), read(np.zeros_like(peaks))
+    assert drug.mean() == pytest.approx(13.3, abs=3)
+    assert placebo.mean() == pytest.approx(6.1, abs=1)
+    assert 0.05 <= (drug.max(axis=1) >= 40).mean() <= 0.14
+    assert (placebo.max(axis=1) >= 40).mean() <= 0.006
+
+
+def test_pressure_rises_more_in_older_people():
+    """2,342 and 741 infusions (abstracts), label from 65 years: a fifth to two fifths more at 70 than at 45."""
+    older = session(
+        [("ketamine", "iv", 35.0, 0.0, 40 / 60)], np.arange(0, 2, 1 / 60), typical() | {"age": np.array([70.0])}
+    )
+    ratio = older["sbp_rise"].max() / one(*IV)["sbp_rise"].max()
+    assert 1.2 < ratio < 1.4
 
 
 def test_anaesthetic_levels_of_s_ketamine_raise_mean_pressure_by_27_and_pulse_by_43_percent():
@@ -169,14 +189,33 @@ def test_midazolam_in_the_dose_of_the_active_placebo_sedates_lightly_and_does_no
 REPORTED = (("nausea", 0.14, 0.28), ("dizziness", 0.206, 0.29))
 
 
+def ever(chance):
+    """The share of people (sessions, people) to whom it comes at all, with a propensity of their own."""
+    from scipy.special import ndtr, ndtri
+
+    own = np.sqrt(PROPENSITY) * np.random.default_rng(7).standard_normal((200, 1, chance.shape[1]))
+    each = ndtr((ndtri(np.clip(chance, 1e-9, 1 - 1e-9)) + own) / np.sqrt(1 - PROPENSITY))
+    return (1 - (1 - each).prod(axis=1)).mean()
+
+
 @pytest.mark.parametrize(("what", "week_1", "all_eight"), REPORTED)
 def test_reports_of(what, week_1, all_eight):
     """Week 1 of 928 people on 56 or 84 mg (abstract); eight sessions on the label (nausea 27 % seen, 28 % memory)."""
     shares = [eight_sprays(mg)[what] for mg in (56.0, 84.0)]
-    first = np.mean([(1 - (1 - p[:2]).prod(axis=0)).mean() for p in shares])
-    every = np.mean([(1 - (1 - p).prod(axis=0)).mean() for p in shares])
-    assert first == pytest.approx(week_1, abs=0.05)
-    assert every == pytest.approx(all_eight, abs=0.08)
+    assert np.mean([ever(p[:2]) for p in shares]) == pytest.approx(week_1, abs=0.05)
+    assert np.mean([ever(p) for p in shares]) == pytest.approx(all_eight, abs=0.08)
+
+
+def test_neuropathic_pain_falls_by_half_at_the_end_of_an_infusion():
+    """Kvarnstrom 2003 (abstract): 0.4 mg/kg over 40 min 55 %, more than half in 7 of 12; saline 22 %, in 2 of 12."""
+    relief = many("ketamine", "iv", 28.0, 0.0, 40 / 60)["pain_relief"][:, 40]
+    own = mechanism.parameters()["placebo_max"]
+    draw = np.random.default_rng(11).standard_normal(len(relief))
+    placebo = np.clip(own.value + own.spread.sd * draw, 0, 1)
+    assert placebo.mean() == pytest.approx(0.22, abs=0.05)
+    both = 1 - (1 - relief) * (1 - placebo)
+    assert both.mean() == pytest.approx(0.55, abs=0.08)
+    assert 0.32 < (both > 0.5).mean() < 0.81
 
 
 def test_half_a_milligram_per_kilogram_of_s_ketamine_halves_pain_for_minutes_and_leaves_nothing():
@@ -202,7 +241,7 @@ def four_days_of_infusion(n=400):
 def test_four_days_of_infusion_relieve_crps_for_weeks():
     """Sigtermans 2009 (abstract): 2.68 (SE 0.51) of 7.2 in week 1, placebo 5.45; gone by week 12 (p 0.07).
 
-    Placebo relief belongs to expectancy, not to the body, so the drug alone may stay above the drug arm: 2.68 to 4.6.
+    Being treated takes its share beside it, so the drug alone may stay above the drug arm: 2.68 to 4.6.
     """
     days, pain = four_days_of_infusion()
     middle = pain.mean(axis=0)

@@ -413,12 +413,79 @@ def test_plasma_figures_are_taken_per_person_in_the_unit_asked_for():
         measure.sample(sim, *study(), figure(what="cmax", at="4 h", site="arterial", **plasma))
 
 
-def test_a_peak_is_each_persons_own_rise_over_the_sessions():
+def largest_rise(values, of="SBP", at="3 h", **keys):
+    sim = simulated(values, [0, 0.5, 3], **keys)
+    wanted = figure(what="effect", of=of, at=at, mean=20)
+    return measure.sample(sim, *study(days=[0]), wanted).values.mean()
+
+
+def test_a_largest_rise_is_the_largest_of_several_readings_over_one_before():
+    """Each reading has noise of its own, so that people without any drug have a largest rise too."""
+    nothing = largest_rise({"sbp": [120, 120, 120]})
+    assert 6 < nothing < 13
+    assert largest_rise({"dbp": [80, 80, 80]}, of="DBP") < nothing
+    assert nothing < largest_rise({"sbp": [120, 120, 120]}, age_y=75.0) < 2 * nothing
+    assert 30 < largest_rise({"sbp": [120, 150, 120]}) < 40
+
+
+def test_a_largest_rise_is_the_mean_of_the_sessions_or_the_largest_ever():
     sim = simulated({"sbp": [120, 150, 120, 120, 140, 120]}, [0, 0.5, 3, 24, 24.5, 27])
-    found = measure.sample(sim, *study(days=[0, 1]), figure(what="effect", of="SBP", at="28 h", mean=20))
-    assert found.values.mean() == 30
+    wanted = figure(what="effect", of="SBP", at="28 h", mean=20)
+    mean = measure.sample(sim, *study(days=[0, 1]), wanted).values.mean()
+    ever = measure.sample(sim, *study(days=[0, 1]), wanted.model_copy(update={"ever": True})).values.mean()
+    assert 25 < mean < 35 < ever + 5
+    assert mean < ever
+
+
+def told(name, sessions, values=None):
+    times = [0, *(day * 24 + hour for day in range(sessions) for hour in (0.5, 3))]
+    chance = {"nausea": np.full(len(times), 0.1), "dizziness": np.full(len(times), 0.1)} if values is None else values
+    wanted = figure(what="effect", of=name, at=f"{sessions} d", mean=None, percent=20, ever=True)
+    return measure.sample(simulated(chance, times), *study(days=list(range(sessions))), wanted).values.mean()
+
+
+def test_an_event_comes_to_the_same_people_again():
+    """A chance of 10 % in a session: 96 % would have it in thirty sessions if these were independent."""
+    assert told("nausea", 1) == pytest.approx(0.1, abs=0.04)
+    assert told("nausea", 1) < told("nausea", 8) < told("nausea", 30) < 0.5
+
+
+def test_some_who_are_sick_vomit_and_a_headache_needs_no_drug():
+    assert told("vomiting", 8) < told("nausea", 8)
+    assert told("headache", 8, values={"madrs": np.full(17, 20.0)}) == pytest.approx(0.2, abs=0.06)
+    with pytest.raises(Unpredictable, match="no rate"):
+        told("vertigo", 8)
     with pytest.raises(Unpredictable, match="nausea"):
-        measure.sample(sim, *study(), figure(what="effect", of="nausea", at="28 h", mean=None, percent=20, ever=True))
+        told("nausea", 8, values={"madrs": np.full(17, 20.0)})
+
+
+def test_thoughts_of_suicide_go_their_own_way_and_are_written_in_whole_points():
+    course = simulated({"madrs": [30, 30, 15]}, [0, 24, 48], n=2000)
+    asked = {"of": "MADRS-SI", "mean": 1.0}
+    people = study()[0].model_copy(update={"population": study()[0].population.model_copy(update={"baseline": None})})
+    suicidal = people.model_copy(
+        update={"population": people.population.model_copy(update={"condition": "suicidal ideation"})}
+    )
+    arm = study()[1]
+    entry = measure.baseline(course, suicidal, arm, "MADRS-SI")
+    assert measure.baseline(course, people, arm, "MADRS-SI").mean() < entry.mean() == pytest.approx(4, abs=0.2)
+    same = measure.sample(course, suicidal, arm, figure(what="score", at="24 h", **asked)).values
+    assert set(same) <= set(range(7))
+    assert 3 < same.mean() < entry.mean()  # the top of the scale cuts what swings up
+    resolved = share(0, at="24 h", of="MADRS-SI", what="remission", rule="<= 1")
+    before = measure.sample(course, suicidal, arm, resolved).values.mean()
+    after = measure.sample(course, suicidal, arm, resolved.model_copy(update={"at": "48 h"})).values.mean()
+    assert 0.05 < before < 0.35
+    assert before + 0.2 < after < 0.8
+    drawn = measure.sample(course, suicidal, arm, figure(what="score", at="48 h", **asked)).values
+    assert (drawn <= 1).mean() == pytest.approx(after, abs=0.04)
+
+
+def test_a_rating_of_pain_swings_so_that_some_answer_to_anything():
+    """A fifth of the pain gone in everybody: more than half gone by the rating of some, never of most."""
+    sim = simulated({"pain_left": [1.0, 0.8]}, [0, 24], n=2000)
+    half = measure.sample(sim, *study(), share(0, at="24 h", of="pain VAS")).values.mean()
+    assert 0.02 < half < 0.25
 
 
 def test_a_time_outside_the_simulation_is_unpredictable_not_extrapolated():

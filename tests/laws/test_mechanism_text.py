@@ -79,7 +79,7 @@ def test_every_output_that_readouts_use_is_there(document: libsbml.SBMLDocument)
 def test_every_parameter_of_the_file_is_used_in_the_text() -> None:
     equations = re.sub("//.*", "", mechanism.text(modules=(*CORE, "habenula")))
     words = set(re.findall(r"[A-Za-z_]\w*", equations))
-    of_events = {"y_acute", "u_active", "u_masked", "felt", "p_first", "p_later", "k_ECT"}
+    of_events = {"X0", "y_acute", "u_active", "u_masked", "felt", "p_first", "p_later", "k_ECT"}
     of_studies = {"leave"}
     assert set(mechanism.values()) - words == of_events | of_studies
 

@@ -101,6 +101,10 @@ class GainOf(Fact):
     high: float
     entry: float | None = Field(default=None, gt=0)
     entry_sd: float = Field(default=0.0, ge=0)
+    otherwise: float | None = Field(default=None, gt=0)
+    otherwise_sd: float = Field(default=0.0, ge=0)
+    swing: float = Field(default=0.0, ge=0)
+    rated_sd: float = Field(default=0.0, ge=0)
 
 
 class Code(_Part):
@@ -212,11 +216,7 @@ class ScaleFile(_Part):
             alert_items=tuple((alert.item, alert.at_least) for alert in self.alert),
             clusters=tuple(scales.Cluster(c.name, c.first, c.last, c.needs, c.at_least) for c in self.cluster),
             links=tuple(scales.Link(k.other, k.points, k.sd_own, k.sd_other, k.source) for k in self.link),
-            gain=scales.Gain(
-                self.gain.value, self.gain.low, self.gain.high, self.gain.source, self.gain.entry, self.gain.entry_sd
-            )
-            if self.gain
-            else None,
+            gain=scales.Gain(**self.gain.model_dump(exclude={"confidence", "note"})) if self.gain else None,
             why_unlinked=self.why_unlinked,
         )
 

@@ -16,40 +16,24 @@ from regrow import scales as rules
 from regrow.catalog import conditions
 from regrow.catalog.evidence import Arm, Figure, Study
 from regrow.catalog.notation import Rule, duration, rule, when
+from regrow.evidence import side_effects
+from regrow.evidence.side_effects import SIGNS
 from regrow.evidence.simulated import Simulated, Unpredictable
 from regrow.evidence.verdict import Family, Sample
 from regrow.refusal import Refusal
 
-SIGNS = {"SBP": "sbp", "DBP": "dbp", "HR": "hr", "CADSS": "cadss", "MOAA/S": "sedation"}
 SPAN = {"CADSS": 92.0, "MOAA/S": 5.0, "pain NRS": 10.0, "headache NRS": 10.0, "pain VAS": 100.0}
 PAIN = ("pain NRS", "headache NRS", "pain VAS")
-PAIN_ENTRY = (
-    7.2,
-    1.5,
-)  # mean and SD at entry, of 10 points, where none is stated; assumed, as pain_0
-PAIN_SD = 1.0  # between two ratings of the same pain, of 10 points; assumed
-READING_SD = {"SBP": 11.0, "DBP": 8.0, "HR": 7.0}  # of one reading, mmHg and 1/min; assumed, as in body.toml
+# Mean and SD at entry, of 10 points, where none is stated; assumed, as pain_0.
+PAIN_ENTRY = (7.2, 1.5)
+# One rating of a chronic pain around its own mean, of 10 points: SD 1.61 (0.656 between people) over the entries of an
+# electronic diary in 125 people with fibromyalgia (Harris 2005, Arthritis Rheum 52:3670, abstract).
+PAIN_SD, PAIN_SD_OMEGA = 1.49, 0.39  # median and SD of the logarithm that give those
 # Longer and shorter Hamilton scales have no published table; their totals are taken in proportion to the 17 items
 # (assumed from usual totals at entry: 12, 28, 30 and 32 beside 22).
 HAMILTON = {"HDRS": 1.0, "HDRS-6": 0.55, "HDRS-24": 1.3, "HDRS-25": 1.35, "HDRS-28": 1.45}
 # Remission without a rule of its own: at or below (the contract's; QIDS and PHQ-9 "at most 5" and "below 5").
 REMISSION = {"MADRS": 10.0, "HDRS-17": 7.0, "QIDS-SR-16": 5.0, "PHQ-9": 4.0, "SSI": 3.0}
-REPORTED = (
-    "dissociation", "dizziness", "sedation", "nausea", "vomiting", "vertigo", "headache", "BP increased", "dysgeusia",
-    "hypoesthesia", "lethargy", "insomnia", "tachycardia", "euphoric mood", "nasal discomfort", "throat irritation",
-    "dysarthria", "pollakiuria", "constipation", "psychomimetic effects",
-)  # fmt: skip
-PER_SESSION = {"nausea": "nausea", "dizziness": "dizziness"}  # a chance in each session
-# Events that people report: read-out, the mark from which (its rise over the session's start; for sedation the level),
-# the chance in each session without drug. Marks are calibrated to week 1 of 928 people on esketamine (16.7,
-# 4.3, 3.8 %, abstract), chances to the placebo arms of the label (9, 6, 9 % in eight sessions). Fewer report an event
-# than a scale finds: CADSS above 4 in 61 to 75 %, MOAA/S below 5 in 48 to 61 % (label).
-REPORTED_FROM = {
-    "dissociation": ("cadss", 15.0, 0.011),
-    "BP increased": ("sbp", 35.0, 0.0075),
-    "sedation": ("sedation", 2.0, 0.011),
-}
-SESSION_H = 4.0
 
 
 def span_of(of: str) -> float:
@@ -123,7 +107,7 @@ def score(sim: Simulated, study: Study, arm: Arm, of: str, hours: float) -> np.n
         return sim.at(SIGNS[of], hours)
     if of in PAIN:
         return _pain(sim, study, arm, of, hours)
-    return _on_scale(sim, study, arm, of, sim.rated(hours))
+    return _on_scale(sim, study, arm, of, sim.rated(hours), hours)
 
 
 def baseline(sim: Simulated, study: Study, arm: Arm, of: str) -> np.ndarray:
@@ -140,11 +124,10 @@ def baseline(sim: Simulated, study: Study, arm: Arm, of: str) -> np.ndarray:
 def _pain(sim: Simulated, study: Study, arm: Arm, of: str, hours: float) -> np.ndarray:
     """Pain on its scale as rated: the share that is left, of the pain at entry where the study states it."""
     entry, top = arm.baseline or study.population.baseline, SPAN[of]
-    if entry is None or (entry.scale or of) not in PAIN:
-        mean, sd = PAIN_ENTRY[0] * top / 10, PAIN_ENTRY[1] * top / 10
-    else:
+    mean, sd = (share * top / 10 for share in PAIN_ENTRY)
+    if entry is not None and (entry.scale or of) in PAIN:
         share = top / SPAN[entry.scale or of]
-        mean, sd = entry.mean * share, (entry.sd or 0.0) * share
+        mean, sd = entry.mean * share, sd if entry.sd is None else entry.sd * share
     start = np.clip(mean + sd * sim.reading_noise("entry:pain"), top / 10, top)
     if hours == 0:
         return start
@@ -152,10 +135,12 @@ def _pain(sim: Simulated, study: Study, arm: Arm, of: str, hours: float) -> np.n
 
 
 def _pain_noise(sim: Simulated, hours: float, top: float) -> np.ndarray:
-    return PAIN_SD * top / 10 * sim.reading_noise(f"pain:{hours:.6g}")
+    own = PAIN_SD * np.exp(PAIN_SD_OMEGA * sim.reading_noise("swing:pain"))
+    return own * top / 10 * sim.reading_noise(f"pain:{hours:.6g}")
 
 
-def _on_scale(sim: Simulated, study: Study, arm: Arm, of: str, madrs: np.ndarray) -> np.ndarray:
+def _on_scale(sim: Simulated, study: Study, arm: Arm, of: str, madrs: np.ndarray, hours: float = 0.0) -> np.ndarray:
+    """A scale read from MADRS (n,): as rated at `hours`, where the scale goes its own way; at entry (0) as expected."""
     from regrow.catalog import scales
 
     if of in HAMILTON:
@@ -167,14 +152,37 @@ def _on_scale(sim: Simulated, study: Study, arm: Arm, of: str, madrs: np.ndarray
         except Refusal as why:
             unknown = why.code == "UNKNOWN-SCALE"
             raise Unpredictable(f"{of}: {'the model has no such read-out' if unknown else why.sentence}") from None
+    own = _at_entry(sim, study, arm, of, gain)
+    level = rules.by_gain(scales.get(of), own, madrs, np.maximum(sim.baseline, 1.0))
+    if hours == 0 or not gain.rated_sd:
+        return level
+    level = level * _swung(gain, sim.reading_noise(f"swing:{of}:{hours:.6g}"))
+    rated = np.round(level + gain.rated_sd * sim.reading_noise(f"rated:{of}:{hours:.6g}"))
+    return np.clip(rated, *(scales.get(of).total or (-math.inf, math.inf)))
+
+
+def _swung(gain: rules.Gain, z: np.ndarray) -> np.ndarray:
+    """What a score is multiplied by on one day, one in the mean, from standard-normal numbers."""
+    return np.exp(gain.swing * z - gain.swing**2 / 2)
+
+
+def _at_entry(sim: Simulated, study: Study, arm: Arm, of: str, gain: rules.Gain) -> np.ndarray:
+    """Every person's score (n,) at entry: as stated, else as usual for people who are, or are not, treated for it."""
+    from regrow.catalog import scales
+
     entry = arm.baseline or study.population.baseline
-    stated = entry if entry is not None and (entry.scale or of) == of else None
-    mean, sd = (stated.mean, stated.sd) if stated else (gain.entry, gain.entry_sd)
+    treated = conditions.find(study.population.condition)
+    if entry is not None and (entry.scale or of) == of:
+        mean, sd = entry.mean, entry.sd
+    elif gain.otherwise is not None and (treated is None or treated.id != scales.read(of).measures):
+        mean, sd = gain.otherwise, gain.otherwise_sd
+    else:
+        mean, sd = gain.entry, gain.entry_sd
     if mean is None:
         raise Unpredictable(f"{of}: no score at entry is stated, and the model needs one for this scale")
     low, high = scales.get(of).total or (-math.inf, math.inf)
     own = np.clip(mean + (sd or 0.0) * sim.reading_noise(f"entry:{of}"), max(low, mean / 4), high)
-    return rules.by_gain(scales.get(of), own, madrs, np.maximum(sim.baseline, 1.0))
+    return np.maximum(np.round(own), 1.0) if gain.rated_sd else own
 
 
 def _gain(of: str) -> rules.Gain | None:
@@ -261,18 +269,38 @@ def _twice_running(at: list[np.ndarray]) -> np.ndarray:
 
 
 def _writes(sim: Simulated, study: Study, arm: Arm, figure: Figure) -> np.ndarray:
-    """Whether each MADRS from 0 to 60 that a rater may write counts as the figure's response or remission (n, 61)."""
+    """The chance that each MADRS from 0 to 60 that a rater may write counts as the figure's response or remission:
+    (n, 61), 0 or 1 except on a scale that goes its own way."""
     key = (study.id, arm.name, figure.what, figure.of, figure.rule)
     if key not in sim.memo:
         wanted, entry = rule_of(figure), baseline(sim, study, arm, figure.of)
+        gain = None if figure.of == "MADRS" else _gain(figure.of)
         rows = []
         for written in range(61):
             madrs = np.full(sim.n, float(written))
-            rows.append(
-                _met(wanted, madrs if figure.of == "MADRS" else _on_scale(sim, study, arm, figure.of, madrs), entry)
-            )
+            level = madrs if figure.of == "MADRS" else _on_scale(sim, study, arm, figure.of, madrs)
+            if gain is not None and gain.rated_sd:
+                rows.append(_chance(gain, figure.of, wanted, level, entry))
+            else:
+                rows.append(_met(wanted, level, entry))
         sim.memo[key] = np.stack(rows, axis=1).astype(float)
     return sim.memo[key]
+
+
+def _chance(gain: rules.Gain, of: str, wanted: Rule, level: np.ndarray, entry: np.ndarray) -> np.ndarray:
+    """Each person's chance (n,) that the score written meets the rule, where the scale swings about `level` (n,)."""
+    from scipy.special import ndtr
+
+    from regrow.catalog import scales
+
+    low, high = scales.get(of).total or (0, 0)
+    scores = np.arange(low, high + 1)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(9)
+    at = level[:, None, None] * _swung(gain, nodes)[:, None]
+    below = ndtr((scores[:-1] + 0.5 - at) / gain.rated_sd)
+    written = np.diff(below, axis=2, prepend=0.0, append=1.0)  # (n, nodes, scores)
+    met = _met(wanted, scores[None, :], entry[:, None])
+    return np.einsum("nks,k,ns->n", written, weights / weights.sum(), met)
 
 
 # --- relapse --------------------------------------------------------------------------------------------------------
@@ -356,8 +384,8 @@ def _free_of_relapse(sim: Simulated, at: list[float], bound: np.ndarray) -> np.n
 
 
 def _effect(sim: Simulated, study: Study, arm: Arm, figure: Figure, hours: float) -> Sample:
-    if figure.of in REPORTED:
-        return _event(sim, arm, figure, hours)
+    if figure.of in side_effects.REPORTED:
+        return Sample(side_effects.reported(sim, arm, figure, hours), "share", "share")
     if figure.of in ("SBP", "DBP", "HR", "CADSS") or (figure.of == "MOAA/S" and figure.is_share):
         return _peak(sim, arm, figure, hours)
     if figure.is_share:
@@ -366,66 +394,18 @@ def _effect(sim: Simulated, study: Study, arm: Arm, figure: Figure, hours: float
     return Sample(change, "standardised", "standardised", span_of(figure.of), note(figure.of))
 
 
-def _event(sim: Simulated, arm: Arm, figure: Figure, hours: float) -> Sample:
-    if figure.of in REPORTED_FROM:
-        return _report(sim, arm, figure, hours)
-    if figure.of not in PER_SESSION or PER_SESSION[figure.of] not in sim.values:
-        raise Unpredictable(f"{figure.of}: the model gives no rate at which people report it")
-    never = np.ones(sim.n)
-    for _, course in _sessions(sim, arm, PER_SESSION[figure.of], hours):
-        never *= 1 - np.clip(course.max(axis=1), 0, 1)
-    return Sample(_happens(sim, figure.of, 1 - never), "share", "share")
-
-
-def _report(sim: Simulated, arm: Arm, figure: Figure, hours: float) -> Sample:
-    """Who reports it: those whose strongest moment of a session passes the mark, and as many as under placebo."""
-    name, mark, background = REPORTED_FROM[figure.of]
-    told, sessions = np.zeros(sim.n, bool), 0
-    for place, (begin, course) in enumerate(_sessions(sim, arm, name, hours)):
-        sessions += 1
-        if name == "sedation":
-            told |= course.min(axis=1) <= mark
-        else:
-            noise = READING_SD["SBP"] * sim.reading_noise(f"SBP:{place}") if name == "sbp" else 0.0
-            told |= course.max(axis=1) - begin + noise >= mark
-    return Sample(told | _happens(sim, figure.of, 1 - (1 - background) ** sessions), "share", "share")
-
-
-def _happens(sim: Simulated, event: str, chance: np.ndarray | float) -> np.ndarray:
-    """A chance per person as yes or no, by one number of theirs, the same for every figure."""
-    from scipy.special import ndtr
-
-    return ndtr(sim.reading_noise(f"event:{event}")) < chance
-
-
 def _peak(sim: Simulated, arm: Arm, figure: Figure, hours: float) -> Sample:
-    rises, levels = [], []
-    for place, (begin, course) in enumerate(_sessions(sim, arm, SIGNS[figure.of], hours)):
-        reading = READING_SD.get(figure.of, 0.0) * sim.reading_noise(f"{figure.of}:{place}") if figure.is_share else 0.0
-        # Sedation is rated in whole steps, and its lowest counts.
-        peak = np.round(course.min(axis=1)) if figure.of == "MOAA/S" else course.max(axis=1)
-        rises.append(peak - begin + reading)
-        levels.append(peak + reading)
+    """Each person's largest rise: in the mean of their sessions, or whether it met the rule in any of them."""
+    seen = side_effects.peaks(sim, arm, figure.of, hours)
     if not figure.is_share:
-        return Sample(np.max(rises, axis=0), "mean", _family(figure), span_of(figure.of))
+        rises = [rise for rise, _ in seen]
+        own = np.max(rises, axis=0) if figure.ever else np.mean(rises, axis=0)
+        return Sample(own, "mean", _family(figure), span_of(figure.of))
     if figure.rule is None:
         raise Unpredictable(f"{figure.of}: the file does not say what counts (rule = '>= 180' or '>= +40')")
     wanted = rule(figure.rule)
-    reached = [
-        _met(wanted, rise if wanted.kind == "rise" else level, np.zeros(sim.n))
-        for rise, level in zip(rises, levels, strict=True)
-    ]
+    reached = [_met(wanted, rise if wanted.kind == "rise" else level, np.zeros(sim.n)) for rise, level in seen]
     return Sample(np.any(reached, axis=0), "share", "share")
-
-
-def _sessions(sim: Simulated, arm: Arm, name: str, hours: float):
-    """Each session begun by `hours`: the read-out at its start (n,) and over its first hours (n, t)."""
-    course = sim.course(name)
-    for day in arm.days:
-        start = 24.0 * (day - arm.days[0])
-        if start < hours:
-            inside = (sim.times >= start - 1e-9) & (sim.times <= min(start + SESSION_H, hours) + 1e-9)
-            yield sim.at(name, start), course[:, inside]
 
 
 # --- plasma ---------------------------------------------------------------------------------------------------------

@@ -98,6 +98,7 @@ def predict_arm(
         values=values,
         baseline=np.asarray(drawn.baseline, float),
         seed=drawn.seed,
+        age_y=np.asarray(drawn.age_y, float),
         rating_sd=RATING_SD,
         missing=missing,
         left=left(study) * float((scaled or {}).get("leave", 1.0)),
