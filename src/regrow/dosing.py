@@ -86,6 +86,10 @@ class Dose:
             raise _refuse("ROUTE-DURATION", "duration", write(self.duration_h * 60, "min", 4), sentence)
         if self.unit.endswith("/h") and self.duration_h == 0:
             sentence = 'is a rate; say how long it runs, for example "40 min"'
+            if self.route not in _INFUSIBLE:
+                sentence = (
+                    f'is a rate, but a dose by route {self.route} goes in at once; give an amount such as "35 mg"'
+                )
             raise _refuse("RATE-NO-DURATION", "dose", self.text, sentence)
 
     @classmethod

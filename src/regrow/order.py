@@ -76,7 +76,7 @@ def carry_out(order: Order, out: tuple[Path, ...] = (), *, json: bool = False) -
         _carry_out_large(order, out, json=json)
         return
     result = simulated(order)
-    for caution in (*_idle(order), *result.cautions):
+    for caution in (*_idle(order, result.course), *result.cautions):
         _notice(caution)
     if out:
         from regrow import page
@@ -95,7 +95,7 @@ def carry_out(order: Order, out: tuple[Path, ...] = (), *, json: bool = False) -
         print(results.as_text(result))
 
 
-def _idle(order: Order) -> Iterator[str]:
+def _idle(order: Order, course: Course) -> Iterator[str]:
     """What was asked for and changes nothing in this run, though it is no mistake to ask."""
     if order.people is None:
         who = "one typical person, who is drawn by no chance; give --people to draw some"
@@ -103,6 +103,13 @@ def _idle(order: Order) -> Iterator[str]:
             yield f"seed: {order.seed} changes nothing for {who}"
         if order.workers is not None and order.workers > 1:
             yield f"workers: {order.workers} share out people, but this is {who}"
+        doses = [dose for phase in course.protocol.phases for doses in phase.doses for dose in doses]
+        if all(dose.weight == "actual" for dose in doses):
+            where = "one typical person: no dose here goes by ideal weight"
+            if order.height:
+                yield f"height: {order.height} changes nothing for {where}"
+            if order.sex and not order.effect:
+                yield f"sex: {order.sex} changes nothing for {where}"
     if order.drug and order.dose:
         from regrow.catalog import drugs
 
@@ -145,7 +152,7 @@ def _carry_out_large(order: Order, out: tuple[Path, ...], *, json: bool) -> None
     _notice(f"above {simulate.LARGE} people steps are longer and in single precision after the plasma{kept}")
 
     def then(result: Result) -> None:
-        for caution in (*_idle(order), *result.cautions):
+        for caution in (*_idle(order, course), *result.cautions):
             _notice(caution)
         if "D" in result.error:
             _notice(f"a sample solved again finely differs by at most {result.error['D']:.1g} of the largest score")
