@@ -232,6 +232,8 @@ def test_the_first_step_names_the_ketamine_that_was_given():
     said = words(section(page.course_page(given("esketamine")), "steps"))
     assert "1. Esketamine enters the blood" in said
     assert "Ketamine enters the blood" not in said
+    assert story.R_ALONE in words(page.course_page(given("arketamine")))
+    assert story.R_ALONE not in words(page.course_page(given("esketamine")))
 
 
 def test_side_effects_name_peak_time_and_tolerance_and_draw_the_alarm_lines(text):

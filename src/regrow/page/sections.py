@@ -483,6 +483,7 @@ def side_effects(facts: Facts, limits: figures.Limits) -> str:
         "body",
         "Side effects in the session",
         f"<p>{story.SIDE_EFFECTS if facts.ketamine else story.OTHERS['midazolam'].body}</p>",
+        f"<p>{story.R_ALONE}</p>" if facts.drugs == ["arketamine"] else "",
         f'<div class="pairs">{"".join(charts)}</div>' if charts else "",
         peaks,
         f'<p class="soft">{words}</p>' if words else "",

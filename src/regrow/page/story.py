@@ -196,6 +196,11 @@ SIDE_EFFECTS = (
     "a night's sleep."
 )
 
+R_ALONE = (
+    "Dissociation, pressure and pulse follow S-ketamine alone in this model, as was found in volunteers who got both "
+    "halves or S. So they stay where they start here; that arketamine has no such effects is not shown."
+)
+
 RISKS = (
     "Not simulated: ketamine can be misused and can cause dependence, and is a controlled drug. Frequent use can harm "
     "the bladder, the liver and thinking."
