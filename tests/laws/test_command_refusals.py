@@ -397,14 +397,18 @@ def test_a_full_disk_ends_with_1_one_line_and_the_old_file_whole(tmp_path, endin
     assert os.listdir(tmp_path) == [place.name]
 
 
-def test_ctrl_c_half_way_ends_with_130_and_the_old_file_whole(tmp_path):
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_ctrl_c_half_way_ends_with_130_and_the_old_file_whole(tmp_path, workers):
+    """Ctrl-C reaches every process of the terminal: the one asked, and its workers while they start or work."""
     place = tmp_path / "course.nc"
     place.write_text("the course before")
+    asked = ["simulate", "atlanta", "--people", "200000", "--workers", workers, "--out", str(place)]
     with subprocess.Popen(
-        [sys.executable, "-m", "regrow", "simulate", "atlanta", "--people", "200000", "--out", str(place)],
+        [sys.executable, "-m", "regrow", *asked],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
         # whoever starts the tests in the background may have them ignore Ctrl-C, and a child inherits that
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as child:
@@ -413,16 +417,17 @@ def test_ctrl_c_half_way_ends_with_130_and_the_old_file_whole(tmp_path):
             time.sleep(0.05)  # until numpy's or the engine's threads run
         time.sleep(1.0)  # the run itself takes minutes
         assert child.poll() is None
-        child.send_signal(signal.SIGINT)
+        os.killpg(child.pid, signal.SIGINT)
         try:
             out, err = child.communicate(timeout=60)
         except subprocess.TimeoutExpired:
-            child.kill()  # else leaving the block waits for the whole run
+            os.killpg(child.pid, signal.SIGKILL)  # else leaving the block waits for the whole run
             raise
     assert child.returncode == 130, err
     assert out == ""
     last = err.splitlines(keepends=True)[-1]
     assert LINE.search(last)[1] == "INTERRUPTED"  # type: ignore[index]
+    assert "Traceback" not in err
     assert place.read_text() == "the course before"
     assert os.listdir(tmp_path) == [place.name]
 
