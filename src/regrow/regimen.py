@@ -89,6 +89,11 @@ class Rule:
     def __post_init__(self) -> None:
         if (self.at_most is None) == (self.fall_percent is None):
             raise Refusal("RULE-BAD", "rule: give either at_most or fall_percent, one of the two", field="until")
+        for field, value, most in (("at_most", self.at_most, math.inf), ("fall_percent", self.fall_percent, 100)):
+            if value is not None and not (math.isfinite(value) and 0 <= value <= most):
+                limit = "points from 0" if field == "at_most" else "percent from 0 to 100"
+                sentence = f"rule: {field} is {value:g}; give {limit}"
+                raise Refusal("RULE-BAD", sentence, field=f"until.{field}", value=value)
         if self.visits < 1:
             sentence = f"rule: visits is {self.visits}, below 1; give the number of consecutive visits"
             raise Refusal("RULE-BAD", sentence, field="until.visits", value=self.visits)

@@ -1,5 +1,7 @@
 """A protocol is walked visit by visit: phases follow each other, and a rule over a score ends one."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -146,6 +148,8 @@ def test_days_may_be_given_in_any_order(order_given):
         (lambda: Rule("MADRS"), "RULE-BAD"),
         (lambda: Rule("MADRS", at_most=10, fall_percent=50), "RULE-BAD"),
         (lambda: Rule("MADRS", at_most=10, visits=0), "RULE-BAD"),
+        (lambda: Rule("MADRS", at_most=math.nan), "RULE-BAD"),
+        (lambda: Rule("MADRS", fall_percent=120), "RULE-BAD"),
         (lambda: opening(protocol(MONTHLY)), "UNTIL-MISSING"),
         (lambda: Course(RULED, belief="hopeful"), "UNKNOWN-BELIEF"),
         (lambda: Course(RULED, until_h=-1), "UNTIL-RANGE"),
