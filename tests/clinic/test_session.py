@@ -304,6 +304,23 @@ def test_a_new_suicidal_thought_holds_the_start(cast, booked):
     assert cast.entry("nurse", booked, "start", 422, read_back_mg=40)["code"] == "R-GA-07"
 
 
+def test_a_new_suicidal_thought_calls_from_every_board_until_a_prescriber_has_decided(cast, booked):
+    to_the_gate(cast, booked)
+    assert "R-SU-11" not in rules(cast, booked)
+    cast.entry("nurse", booked, "gate", **{**GATE, "new_suicidal_ideation": "yes"})
+    assert rules(cast, booked)["R-SU-11"] == "RED"
+    assert "new suicidal thoughts: stay" in cast["doctor"].get("/board").content.decode()
+    cast.entry("doctor", booked, "decision", rule="R-GA-07", reason="spoken with, goes on today")
+    assert "R-SU-11" not in rules(cast, booked)
+    cast.entry("nurse", booked, "start", read_back_mg=40)
+    cast.wait(40)
+    cast.entry("nurse", booked, "stop", reason="end of the dose")
+    cast.entry("nurse", booked, "check", **{**LEAVE, "new_suicidal_ideation": "yes"})
+    assert rules(cast, booked)["R-SU-11"] == "RED"
+    cast.entry("doctor", booked, "decision", rule="R-DC-08", reason="safety plan made, goes home with Ann")
+    assert "R-SU-11" not in rules(cast, booked)
+
+
 def test_a_start_made_offline_is_refused(cast, booked):
     to_the_gate(cast, booked)
     made = (cast.now() - timedelta(minutes=5)).timestamp() * 1000
@@ -560,6 +577,15 @@ def test_what_stands_on_the_evaluation_is_kept_before_it_is_signed_and_a_nurse_s
     assert cast["doctor"].post(path, {**sent, "summary": "As read over.", "sign": "yes"}).status_code == 302
     signed = facts.signed_evaluation(patient)
     assert (signed.summary, signed.signed_by.name) == ("As read over.", "Dr Lee")
+
+
+def test_a_step_of_an_emergency_shows_when_it_was_done(cast, running):
+    page = cast["nurse"].get(f"/sessions/{running.key}").content.decode()
+    assert "✓" not in page
+    cast.entry("nurse", running, "step", card="seizure", step="airway")
+    page = cast["nurse"].get(f"/sessions/{running.key}").content.decode()
+    assert page.count("✓") == 1
+    assert "seizure: airway (Nurse Diaz)" in page
 
 
 def test_a_tap_on_the_wrong_button_is_taken_back_by_one_tap_and_the_record_keeps_both(cast, running):

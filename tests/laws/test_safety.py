@@ -404,6 +404,7 @@ CASES = [
     ("R-DI-11", "agitation or calm", seen(agitated=True), RED, LIVE, NOTHING),
     ("R-SY-11", "chest pain or none", seen(symptoms=("chest pain",)), RED, LIVE, NOTHING),
     ("R-SY-12", "swollen site or not", seen(site_trouble=True), RED, LIVE, NOTHING),
+    ("R-SU-11", "new suicidal thoughts told, or none", replace(LIVE, suicidal=True), RED, LIVE, NOTHING),
     ("R-VT-01", "due now or in a minute", replace(LIVE, due=11), AMBER, replace(LIVE, due=12), NOTHING),
     ("R-VT-02", "late by 5 or 4.9 min", replace(LIVE, due=6), RED, replace(LIVE, due=6.1), NOTHING),
     ("R-EN-01", "at the end or before it", replace(LIVE, end=11), RED, replace(LIVE, end=12), AMBER),

@@ -526,6 +526,15 @@ def _rate_per_kg(s: State) -> float | None:
     return s.segments[-1].mg_per_h / weight
 
 
+def _suicidal(s: State) -> bool:
+    """True from an answer that tells of new suicidal thoughts, before the drug or at the door, until a prescriber has
+    decided on it."""
+    at_the_door = s.check.get("new_suicidal_ideation")
+    told = s.gate.get("new_suicidal_ideation") if at_the_door is None else at_the_door
+    asks = "R-GA-07" if at_the_door is None else "R-DC-08"
+    return bool(told) and not any(d.get("rule") == asks for d in s.decisions)
+
+
 def _alarms(s: State, now: datetime, settings: Settings, doctor: bool) -> tuple[Finding, ...]:
     if not s.live:
         return ()
@@ -547,6 +556,7 @@ def _alarms(s: State, now: datetime, settings: Settings, doctor: bool) -> tuple[
         nurse_gap=gap,
         prescriber=doctor or s.started is None,
         mg_per_kg_h=_rate_per_kg(s),
+        suicidal=_suicidal(s),
     )
     return alarms(facts, settings)
 
@@ -563,6 +573,7 @@ def _silent(s: State, now: datetime, settings: Settings) -> frozenset[str]:
     return frozenset(f.rule for f in s.alarms) - heard
 
 
+_NOT_AT_THE_DOOR = PROCESS | {"R-SU-11"}  # suicidal thoughts have a rule of their own there
 # What is asked at the door about the state of the moment; crisis card, instructions and escort do not wear off.
 _OF_THE_MOMENT = frozenset({"oriented", "walks", "nausea_controlled", "new_suicidal_ideation", "aldrete", "padss"})
 
@@ -598,7 +609,7 @@ def leave_facts(s: State, now: datetime, settings: Settings) -> LeaveFacts:
         before_dbp=before.dbp if before else None,
         vitals_minutes=max(ages, default=None),
         answers_minutes=max(answered, default=None),
-        alarms=tuple(f.sentence for f in s.alarms if f.severity is Severity.RED and f.rule not in PROCESS),
+        alarms=tuple(f.sentence for f in s.alarms if f.severity is Severity.RED and f.rule not in _NOT_AT_THE_DOOR),
         spo2=newest["spo2"],
         base_spo2=s.baseline.spo2 if s.baseline else None,
         rr=newest["rr"],

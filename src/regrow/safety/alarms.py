@@ -53,7 +53,8 @@ class LiveFacts:
     """One chair at one moment. `readings` in time order; `due` the minute the next round is due (None: none is) and
     `every` minutes between rounds now; `end` the planned minute of the end of an infusion that runs (None otherwise);
     `paused` minutes since the pause (None: not paused); `nurse_gap` seconds without a responsible nurse (0 with one);
-    `prescriber` whether one is on duty; `mg_per_kg_h` the rate of a pain infusion that runs.
+    `prescriber` whether one is on duty; `mg_per_kg_h` the rate of a pain infusion that runs; `suicidal` whether new
+    suicidal thoughts were told and no prescriber has decided on them.
     """
 
     now: float
@@ -66,6 +67,7 @@ class LiveFacts:
     nurse_gap: float = 0
     prescriber: bool = True
     mg_per_kg_h: float | None = None
+    suicidal: bool = False
 
 
 def standing(readings: Sequence[Vitals], tick: str) -> Any:
@@ -265,6 +267,18 @@ def failing(f: LiveFacts, s: Settings) -> Iterator[Say]:
         names = {"spo2": "SpO2 {:g} %", "rr": "{:g} breaths/min", "moaas": "MOAA/S {:g}"}
         seen = ", ".join(names[name].format(value) for name, value in low.items())
         yield red(f"{seen} together: pause the drug, stimulate, oxygen, call the prescriber.", Clearance.FREE, **low)
+
+
+@rule(
+    "R-SU-11",
+    "live",
+    "New suicidal thoughts told",
+    hazard="H-13 suicide",
+    source="Spravato boxed warning (read); that it calls at once is assumed",
+)
+def thoughts(f: LiveFacts, s: Settings) -> Iterator[Say]:
+    if f.suicidal:
+        yield red("new suicidal thoughts: stay with the person and call the prescriber, who decides.")
 
 
 @rule("R-VT-01", "live", "Vitals due", hazard=H_WATCH, source="Dothan clinic 'every 10-15 minutes' (read)")
