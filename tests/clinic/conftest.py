@@ -83,7 +83,7 @@ class Cast:
         return said
 
     def version(self, session: Any) -> int:
-        from regrow.clinic.session import STATEFUL
+        from regrow.clinic.states import STATEFUL
 
         return session.entries.filter(kind__in=STATEFUL).count()
 

@@ -214,7 +214,7 @@ def test_each_reaches_their_own_account_and_only_those_who_may_see_the_board_its
 
 
 def test_each_kind_of_entry_is_refused_to_every_role_but_those_of_the_chair(cast, running):
-    from regrow.clinic.session import KINDS
+    from regrow.clinic.states import KINDS
 
     for kind in sorted(KINDS):
         for name, status in (

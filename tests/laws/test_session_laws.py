@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from regrow.clinic.session import Fact, Order, leave_facts, leave_findings, state
+from regrow.clinic.session import leave_facts, leave_findings, state
+from regrow.clinic.states import Fact, Order
 from regrow.safety import Settings, Severity, rounds
 
 S = Settings()

@@ -33,7 +33,7 @@ from regrow.clinic.models import (
     Staff,
 )
 from regrow.clinic.roles import may
-from regrow.clinic.session import Fact
+from regrow.clinic.states import Fact
 from regrow.safety import Settings
 
 DUTY_LASTS = timedelta(hours=14)  # a word "on duty" counts this long (assumed)

@@ -15,7 +15,8 @@ from django.utils import timezone
 from regrow.clinic import access, facts, forecast
 from regrow.clinic.actions.payloads import CARDS, CHIPS
 from regrow.clinic.models import Session, Site
-from regrow.clinic.session import Fact, Order, Reading, State, state
+from regrow.clinic.session import state
+from regrow.clinic.states import Fact, Order, Reading, State
 from regrow.safety import Settings, Severity
 from regrow.safety.alarms import SYMPTOMS
 

@@ -20,7 +20,7 @@ from regrow.clinic.consent import text_for
 from regrow.clinic.models import Chair, Course, Lot, Patient, Session, Staff
 from regrow.clinic.models.people import new_key
 from regrow.clinic.planning import Slot, plan_of
-from regrow.clinic.session import STATEFUL
+from regrow.clinic.states import STATEFUL
 from regrow.safety import CONDITIONS
 
 GATE = {

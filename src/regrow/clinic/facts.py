@@ -11,7 +11,8 @@ from django.utils import timezone
 from regrow.clinic import access
 from regrow.clinic.models import Course, Decision, Evaluation, Patient, Session, Staff
 from regrow.clinic.planning import order_of
-from regrow.clinic.session import Fact, Order, State, state
+from regrow.clinic.session import state
+from regrow.clinic.states import Fact, Order, State
 from regrow.safety import (
     Candidate,
     Clearance,

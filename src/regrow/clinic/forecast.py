@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from regrow.clinic.session import Order
+from regrow.clinic.states import Order
 from regrow.refusal import Refusal
 
 log = logging.getLogger("regrow.forecast")

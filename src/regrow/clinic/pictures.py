@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from regrow.chart import Band as Shade
 from regrow.chart import Chart, Limit, Line, Marks, Now, Rug, Span, svg, table
 from regrow.clinic.forecast import Band, Window
-from regrow.clinic.session import State
+from regrow.clinic.states import State
 from regrow.safety import Settings
 
 

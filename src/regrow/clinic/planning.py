@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from regrow.clinic.session import Order
+from regrow.clinic.states import Order
 from regrow.dosing import WEIGHTS, given
 from regrow.refusal import Refusal
 from regrow.regimen import Protocol, read_days, revise

@@ -14,7 +14,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from regrow.clinic.session import Reading, State
+from regrow.clinic.states import Reading, State
 from regrow.refusal import Refusal
 from regrow.safety import classes_of
 

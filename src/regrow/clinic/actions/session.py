@@ -17,7 +17,8 @@ from regrow.clinic.actions import Act, action
 from regrow.clinic.actions.payloads import read_payload
 from regrow.clinic.models import Entry, Session, Staff
 from regrow.clinic.roles import PRESCRIBER
-from regrow.clinic.session import CORRECTABLE, GUARDED, KINDS, State, leave_findings
+from regrow.clinic.session import leave_findings
+from regrow.clinic.states import CORRECTABLE, GUARDED, KINDS, State
 from regrow.refusal import Refusal
 from regrow.safety import (
     Clearance,

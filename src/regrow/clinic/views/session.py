@@ -17,7 +17,8 @@ from regrow.clinic.actions.payloads import number
 from regrow.clinic.middleware import refused, wants_json
 from regrow.clinic.models import Session
 from regrow.clinic.planning import arithmetic
-from regrow.clinic.session import State, leave_findings
+from regrow.clinic.session import leave_findings
+from regrow.clinic.states import State
 from regrow.clinic.views import act_of, allow, who, writes
 from regrow.clinic.views.board import card_context, colleagues
 from regrow.refusal import Refusal
