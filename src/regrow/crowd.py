@@ -17,6 +17,7 @@ import secrets
 import shutil
 import stat
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, fields, replace
@@ -193,10 +194,10 @@ class Parts:
 
 
 class _Lazy(Mapping[str, np.ndarray]):
-    """Arrays by name, read each time they are asked for."""
+    """Arrays by name, read when they are asked for; the last one is kept."""
 
     def __init__(self, names: list[str], read: Callable[[str], np.ndarray]) -> None:
-        self._names, self._read = names, read
+        self._names, self._read = names, _Kept(read)
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name not in self._names:
@@ -218,11 +219,14 @@ class _Kept:
 
     def __init__(self, function: Callable[[str], np.ndarray]) -> None:
         self._function, self._name, self._value = function, "", np.empty(0)
+        self._lock = threading.Lock()
 
     def __call__(self, name: str) -> np.ndarray:
-        if name != self._name:
-            self._name, self._value = name, self._function(name)
-        return self._value
+        with self._lock:
+            if name != self._name:
+                self._value = np.empty(0)  # never two at a time
+                self._name, self._value = name, self._function(name)
+            return self._value
 
 
 # --- the run --------------------------------------------------------------------------------------------------------

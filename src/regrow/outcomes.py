@@ -6,9 +6,11 @@ scale is read from that rated MADRS, so that a person's scores at one visit belo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from regrow.simulate import Result
 
 VISITS_H = 7 * 24.0  # between the visits at which a relapse is looked for
-_BLOCK = 50_000  # people looked at together, so that a million fit in memory
+_BLOCK = 8192  # people looked at together: so few that what is worked out of them stays in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,19 @@ def outcomes(result: Result) -> dict[str, Outcome]:
         return {}
     end_h = float(result.times[-1])
     hours = np.arange(VISITS_H, end_h + 1e-9, VISITS_H)
-    # a rating is a whole number, which single precision holds exactly; a typical person's score is not rounded
-    kind = np.float64 if result.people.typical else np.float32
-    visits = np.stack([result.rated(float(time)).astype(kind) for time in (*hours, end_h)], axis=1)
     names = [name for name, row in READOUTS.items() if row.scale and name in result.values]
-    return {name: _outcome(result, name, hours / 24, visits) for name in names}
+    madrs, people = result.values["madrs"], result.people
+
+    def seen(first: int) -> list[_Seen]:
+        who = slice(first, min(first + _BLOCK, people.n))
+        some = replace(result, people=people[who], values={"madrs": madrs[who]})
+        visits = np.stack([some.rated(float(time)) for time in (*hours, end_h)], axis=1)
+        return [_seen(name, hours / 24, visits, some.people.baseline) for name in names]
+
+    blocks = range(0, people.n, _BLOCK)
+    with ThreadPoolExecutor() if len(blocks) > 1 else nullcontext() as pool:  # NumPy leaves Python's lock
+        found = list(pool.map(seen, blocks) if pool else map(seen, blocks))
+    return {name: _outcome(name, rows) for name, rows in zip(names, zip(*found, strict=True), strict=True)}
 
 
 def _read(readout: str, madrs: np.ndarray, baseline: np.ndarray) -> np.ndarray:
@@ -58,15 +68,27 @@ def _read(readout: str, madrs: np.ndarray, baseline: np.ndarray) -> np.ndarray:
     return np.asarray(READOUTS[readout].compute(values))
 
 
-def _outcome(result: Result, name: str, days: np.ndarray, madrs: np.ndarray) -> Outcome:
-    scale = shelf.get(READOUTS[name].scale)
-    baseline = result.people.baseline
+class _Seen(NamedTuple):
+    """What a rater saw of some people: scores at the start and the end, how many relapsed, how many had responded."""
+
+    start: np.ndarray
+    end: np.ndarray
+    relapses: int
+    responses: int
+
+
+def _seen(name: str, days: np.ndarray, madrs: np.ndarray, baseline: np.ndarray) -> _Seen:
     start = _read(name, baseline[:, None], baseline)[:, 0]
-    end = _read(name, madrs[:, -1:], baseline)[:, 0]
+    scores = _read(name, madrs, baseline)
+    return _Seen(start, scores[:, -1], *_relapsed(shelf.get(READOUTS[name].scale), start, days, scores[:, :-1]))
+
+
+def _outcome(name: str, rows: Sequence[_Seen]) -> Outcome:
+    scale = shelf.get(READOUTS[name].scale)
+    start, end = (np.concatenate(part) for part in zip(*((row.start, row.end) for row in rows), strict=True))
     response = scale.response_rule.met(end, start) if scale.response_rule else None
     remission = scale.remission_rule.met(end) if scale.remission_rule else None
-    pieces = (slice(first, first + _BLOCK) for first in range(0, len(madrs), _BLOCK))
-    relapse = _share(_relapsed(scale, start[who], days, _read(name, madrs[who, :-1], baseline[who])) for who in pieces)
+    relapse = _share((row.relapses, row.responses) for row in rows)
     return Outcome(scale, start, end, _percent(response), _percent(remission), relapse)
 
 

@@ -261,7 +261,7 @@ def _within(code: str, field: str, value: float, limits: tuple[float, float], un
 # --- randomness -----------------------------------------------------------------------------------------------------
 
 _NEAR = 1024  # people further apart than this are counted to apart rather than through
-_BLOCK = 1 << 18  # people drawn at once: memory stays flat
+_BLOCK = 1 << 14  # people drawn at once: memory stays flat
 
 
 def uniform(seed: int, person: Any, purpose: str) -> np.ndarray:
@@ -297,6 +297,8 @@ def _words(seed: int, person: Any, purpose: str) -> np.ndarray:
     if index.size and (index.dtype.kind not in "iu" or index.min() < 0):
         sentence = f"person: index {index.min()} is not a whole number from 0; count people from 0"
         raise Refusal("PEOPLE-RANGE", sentence, field="person", value=index.min().item())
+    if index.ndim == 1 and index.size and index[-1] - index[0] == index.size - 1 and (np.diff(index) == 1).all():
+        return _counted(key, int(index[0]), index.size)  # neighbours in order, as nearly always
     people, back = np.unique(index, return_inverse=True)
     words = np.empty(people.size, np.uint64)
     cuts = np.flatnonzero(np.diff(people) > _NEAR) + 1
@@ -306,9 +308,17 @@ def _words(seed: int, person: Any, purpose: str) -> np.ndarray:
             low = int(people[place])
             end = int(np.searchsorted(people[place:stop], low + _BLOCK)) + place
             count = int(people[end - 1]) - low + 1
-            # Each person is one count of the generator, which gives four words; the first is theirs.
-            source = np.random.Philox(key=np.array(key, np.uint64), counter=np.array([low, 0, 0, 0], np.uint64))
-            drawn = np.asarray(source.random_raw(4 * count))[::4]
-            words[place:end] = drawn[people[place:end] - low]
+            words[place:end] = _counted(key, low, count)[people[place:end] - low]
             place = end
     return words[back].reshape(index.shape)
+
+
+def _counted(key: tuple[int, int], low: int, count: int) -> np.ndarray:
+    """The words of the people `low` to `low + count - 1`."""
+    words = np.empty(count, np.uint64)
+    for first in range(0, count, _BLOCK):
+        part = words[first : first + _BLOCK]
+        # Each person is one count of the generator, which gives four words; the first is theirs.
+        source = np.random.Philox(key=np.array(key, np.uint64), counter=np.array([low + first, 0, 0, 0], np.uint64))
+        part[:] = np.asarray(source.random_raw(4 * len(part)))[::4]
+    return words

@@ -209,12 +209,11 @@ def _latest_session(dataset: xarray.Dataset) -> dict[str, Any]:
     number = np.zeros((people, times.size), dtype=np.int32)
     dose = np.full((people, times.size), np.nan)
     for place in np.argsort(starts, kind="stable"):
-        begun = times >= starts[place] - 1e-9
-        given = np.ones(people, bool) if doses is None else np.isfinite(doses[place])
-        reached = np.ix_(given, begun)
-        number[reached] = place + 1
+        begun = slice(np.searchsorted(times, starts[place] - 1e-9), None)  # times ascend
+        given = slice(None) if doses is None or np.isfinite(doses[place]).all() else np.isfinite(doses[place])
+        number[given, begun] = place + 1
         if doses is not None:
-            dose[reached] = doses[place][given][:, None]
+            dose[given, begun] = doses[place][given, None]
     return {"session": number, **({} if doses is None else {"session_dose_mg": dose})}
 
 
@@ -232,25 +231,26 @@ def tables(dataset: xarray.Dataset, *, for_csv: bool) -> Iterator[pyarrow.Table]
         names = ", ".join(strange)
         sentence = f"out: {names} cannot stand in a table of person and time; write a .nc file instead"
         raise Refusal("OUT-TABLE", sentence, field="out", value=names)
-    latest = _latest_session(dataset)
+    # plain arrays (people, times), or one row of them for all: labels would take longer than the copying
+    columns: dict[str, np.ndarray] = {
+        "person": np.asarray(dataset["person"])[:, None],
+        "time": np.asarray(dataset["time"], dtype=float)[None, :],
+    }
+    columns |= _latest_session(dataset)
+    for name, variable in wide.items():
+        values = variable.transpose(*(dim for dim in ("person", "time") if dim in variable.dims)).to_numpy()
+        if values.ndim < 2:
+            values = values[:, None] if "person" in variable.dims else values[None, :]
+        columns[name] = values.astype(np.float32) if for_csv and values.dtype.kind == "f" else values
     block = max(1, _ROWS // max(1, times))
+    found_here = {"time": "h", "session_dose_mg": "mg", **found}
     for first in range(0, people, block):
         rows = slice(first, min(first + block, people))
         n = rows.stop - rows.start
-        columns: dict[str, Any] = {
-            "person": np.repeat(np.asarray(dataset["person"])[rows], times),
-            "time": np.tile(np.asarray(dataset["time"], dtype=float), n),
-        }
-        columns |= {name: values[rows].ravel() for name, values in latest.items()}
-        for name, variable in wide.items():
-            part = variable.isel(person=rows) if "person" in variable.dims else variable
-            full = part.broadcast_like(dataset["time"]) if "time" not in part.dims else part
-            values = np.broadcast_to(full.transpose(..., "time").to_numpy(), (n, times)).ravel()
-            columns[name] = values.astype(np.float32) if for_csv and values.dtype.kind == "f" else values
-        found_here = {"time": "h", "session_dose_mg": "mg", **found}
         fields, arrays = [], []
         for name, values in columns.items():
-            array = pa.array(values, from_pandas=True)
+            part = values if len(values) == 1 else values[rows]
+            array = pa.array(np.broadcast_to(part, (n, times)).reshape(-1), from_pandas=True)
             unit = found_here.get(name, "")
             shown = csv_name(name, unit) if for_csv else name
             fields.append(pa.field(shown, array.type, metadata={"units": unit} if unit else None))
