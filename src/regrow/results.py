@@ -254,7 +254,7 @@ def arrays(result: Result) -> xarray.Dataset:
     mg = np.array([h.mg for h in held]).reshape(len(held), people.n)
     variables["session_dose_mg"] = (("session", "person"), mg, {"units": "mg", "long_name": "Dose, mg of base"})
     for name in dict.fromkeys(name for h in held for name in h.peaks):
-        values = np.array([h.peaks.get(name, np.full(people.n, np.nan)) for h in held])
+        values = np.array([h.peaks[name] if name in h.peaks else np.full(people.n, np.nan) for h in held])
         attrs = {"units": READOUTS[name].unit, "long_name": f"{READOUTS[name].title}: peak of the session"}
         variables[f"session_{name}_peak"] = (("session", "person"), values, attrs)
     for name, values, unit in people.columns():

@@ -338,8 +338,7 @@ class _Chunk:
         self.readouts, self.missing = _available(self.setup)
         self.readouts = [name for name in self.readouts if not how.only or name in how.only]
         self.outputs = sorted({name for row in self.readouts for name in READOUTS[row].needs})
-        dtype = np.float64 if people.n == 1 else np.float32
-        self.values = {name: np.full((people.n, len(grid)), np.nan, dtype) for name in self.readouts}
+        self.values: dict[str, np.ndarray] = {}
         self.held: dict[tuple[float, str], Held] = {}
         self.peaks = {name: READOUTS[name].needs for name in _PEAKS if name in self.readouts}
         self.error: dict[str, float] = {}
@@ -419,17 +418,28 @@ class _Chunk:
         columns: Any = np.searchsorted(times, self.grid[inside])
         if len(columns) and len(columns) == columns[-1] - columns[0] + 1:
             columns = slice(columns[0], columns[-1] + 1)  # side by side: no copy
-        places = np.flatnonzero(inside)
         for name in self.readouts:
-            values = READOUTS[name].compute(found)
-            if len(who) == self.people.n and len(places) and len(places) == places[-1] - places[0] + 1:
-                self.values[name][:, places[0] : places[-1] + 1] = values[:, columns]  # everyone, side by side
-            else:
-                self.values[name][np.ix_(who, places)] = values[:, columns]
+            self._keep(name, who, inside, READOUTS[name].compute(found)[:, columns])
         for place, session in enumerate(sessions):
             self._hold(session, people, who, solved.peaks[:, :, 2 * place : 2 * place + 2] if windows else None)
         self._last = found["D"][:, -1] if "D" in found else np.full(n, np.nan)
         return solved.end
+
+    def _keep(self, name: str, who: np.ndarray, inside: np.ndarray, values: np.ndarray) -> None:
+        """Keeps what a leg gave of a read-out: `values` (who, times inside)."""
+        dtype = np.float64 if self.people.n == 1 else np.float32
+        everyone = len(who) == self.people.n
+        if everyone and inside.all():
+            self.values[name] = values.astype(dtype, copy=False)
+            return
+        if name not in self.values:
+            self.values[name] = np.full((self.people.n, len(self.grid)), np.nan, dtype)
+        kept = self.values[name]
+        places = np.flatnonzero(inside)
+        if everyone and len(places) and len(places) == places[-1] - places[0] + 1:
+            kept[:, places[0] : places[-1] + 1] = values  # side by side
+        else:
+            kept[np.ix_(who, places)] = values
 
     @staticmethod
     def _until(session: Session, end: float) -> float:

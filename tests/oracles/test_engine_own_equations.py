@@ -50,6 +50,24 @@ def test_what_the_kernel_cannot_take_is_solved_by_the_general_solver_and_said(ca
     assert done.peaks[0, 0, 0] == done.values[0, 0].max()
 
 
+@pytest.mark.parametrize(
+    ("text", "name", "rate"),
+    [
+        ("R' = 0.4*R + C; R = 0;", "R", 0.4),
+        ("R' = C + 0.4*y - 0.1*R; y' = R - 0.2*y; R = 0; y = 0;", "R and y", 0.484),
+        ("R' = 0.4*R; R = 1; y' = C - 2*y/(0.2 + y); y = 0;", "R", 0.4),
+        ("R' = C - 0.1*R + 0.2*y; y' = 0.1*R - 0.2*y; R = 0; y = 0;", "", 0.0),
+    ],
+)
+def test_what_grows_by_itself_is_said_by_name_and_rate(text: str, name: str, rate: float) -> None:
+    done = solve(compile_model(PLASMA + text), {}, EVENTS, TIMES, ["R"])
+    said = [notice for notice in done.notices if "grows by itself" in notice]
+    assert len(said) == bool(name)
+    if name:
+        assert said[0].startswith(f"equation of {name}: ")
+        assert f"by {rate:.3g} of itself per h" in said[0]
+
+
 def test_a_solution_that_runs_away_is_refused_by_the_name_of_its_state() -> None:
     with pytest.raises(Refusal) as refused:
         solve(compile_model(PLASMA + "R' = R*R + C; R = 0;"), {}, EVENTS, TIMES, ["R"])

@@ -182,4 +182,4 @@ def c_kernel(model: Model, shape: Shape) -> Kernel:
         function = ctypes.CDLL(str(library)).kernel
     function.restype = None
     function.argtypes = [*([ctypes.c_void_p] * len(POINTERS)), *([ctypes.c_int64] * len(NUMBERS))]
-    return Kernel(layout, _runner(function, layout, 1, False))
+    return Kernel(layout, _runner(function, layout, 3 * len(layout.table), 1, mixed=False))

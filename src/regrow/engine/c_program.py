@@ -93,7 +93,7 @@ def _stretches(
         hours = plan.clock(epoch, clock, (), FINE)
         call = Call(
             blocks.constants(program, layout), np.zeros((size, 1)), *actions.table(hours.grid), hours.grid, hours.outs,
-            hours.marks, hours.window, 0,
+            hours.marks, hours.window, 0, np.empty(0),
         )  # fmt: skip
         found.append((call, (matrix, offset)))
         before = actions

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -39,35 +40,66 @@ def _projection(panels: int) -> tuple[list[list[float]], list[list[float]]]:
 SUBPOINTS, PROJECTION = _projection(3)
 
 
-@dataclass(frozen=True)
-class Pace:
-    """How long a step may be at an age since the last event (h): straight lines through `AGES` and `lengths`.
+class Steady(NamedTuple):
+    """What x' = a - b x with constant b makes of a step, by z = h b: polynomials, lowest power first.
 
-    `sweeps`: how often a feedback loop is swept in a step.
+    x at node k is (start[k](z) x + h sum(feed[k][j](z) a_j)) / below(z): (1 + z A)^-1 and (1 + z A)^-1 A, whose
+    powers of A above the second are gone by its characteristic polynomial.
     """
 
+    below: list[float]
+    start: list[list[float]]
+    feed: list[list[list[float]]]
+
+
+def _steady() -> Steady:
+    A, one = np.array(WEIGHTS), np.ones(3)
+    _, c1, c2, c3 = (np.poly(A) * [1, -1, 1, -1]).tolist()
+    start = np.stack([one, c1 - A @ one, c2 - c1 * A @ one + A @ A @ one], axis=1)
+    feed = np.stack([A, c1 * A - A @ A, c3 * np.eye(3)], axis=2)
+    short = [[row[: 3 if k == j else 2] for j, row in enumerate(rows)] for k, rows in enumerate(feed.tolist())]
+    return Steady([1.0, c1, c2, c3], start.tolist(), short)
+
+
+STEADY = _steady()
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long a step may be at an age since the last event: from `ages[k]` (h) on `lengths[k]` (h).
+
+    Few different lengths: what depends on a length alone is worked out once for it. `eased`: the age that the end of an
+    infusion counts as, which bends what follows but lets nothing jump. `sweeps`: how often a feedback loop is swept.
+    """
+
+    ages: tuple[float, ...]
     lengths: tuple[float, ...]
+    eased: float = 0.0
     sweeps: int = 2
 
     def at(self, age: float) -> float:
         """The length of a step that begins at `age`."""
-        k = bisect(AGES, age)
-        if k == len(AGES):
-            return self.lengths[-1]
-        share = (age - AGES[k - 1]) / (AGES[k] - AGES[k - 1])
-        return self.lengths[k - 1] + share * (self.lengths[k] - self.lengths[k - 1])
+        return self.lengths[bisect(self.ages, age) - 1]
 
     def finer(self) -> Pace:
         """The same shape with half the length everywhere."""
-        return Pace(tuple(0.5 * h for h in self.lengths), self.sweeps)
+        return replace(self, lengths=tuple(0.5 * h for h in self.lengths))
 
 
-AGES = (0.0, 0.02, 0.1, 0.2, 0.5, 0.9, 1.5, 2.5, 4.0, 5.0, 7.0, 10.0, 20.0, 48.0, 100.0, 240.0, 600.0)
-# Found by changing one length at a time and watching the errors of 192 varied people on courses by every route, for the
-# smallest error at a given cost. `FINE` keeps every output, metabolites too; `STANDARD` the score and the synapses.
-# The tiny first steps of `FINE` are for a bolus: what it blocks grows from zero like a power of time.
-STANDARD = Pace((0.03, 0.048, 0.12, 0.14, 0.4, 0.23, 0.55, 0.34, 0.43, 0.74, 1.4, 1.9, 9.2, 21.7, 25.0, 25.0, 72.0))
-FINE = Pace((0.001, 0.0085, 0.024, 0.028, 0.033, 0.042, 0.08, 0.125, 0.22, 0.2, 0.33, 0.73, 1.8, 2.9, 14.0, 14.0, 36.0))
+# Found by changing a few lengths at a time and keeping what was cheaper (a step counts one, a different length two)
+# within bars on the errors of some 300 varied people on courses by every route, up to 20 weeks. `FINE` keeps every
+# output, metabolites too; `STANDARD` the score, at every time, and the synapses. The tiny first steps of `FINE` are for
+# a bolus: what it blocks grows from zero like a power of time.
+STANDARD = Pace(
+    (0, 0.03, 0.1, 0.25, 0.6, 1.2, 2, 3, 5, 8, 14, 30, 60, 120, 250, 600, 1200),
+    (0.0064, 0.0575, 0.11, 0.205, 0.373, 0.367, 0.445, 0.694, 1.79, 4.34, 5.88, 11.6, 20.5, 30.4, 49.4, 96, 168),
+    eased=0.03,
+)
+FINE = Pace(
+    (0, 0.002, 0.006, 0.02, 0.05, 0.1, 0.2, 0.35, 0.6, 1, 1.5, 2.5, 4, 6, 9, 14, 30, 60, 120, 250, 600, 1200),
+    (0.0011, 0.005, 0.0087, 0.0115, 0.0189, 0.025, 0.028, 0.049, 0.063, 0.086, 0.12, 0.14, 0.45, 0.56, 0.78, 1.56, 3.78,
+     5.85, 21, 32, 90, 160),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -104,10 +136,10 @@ class Places:
     basis: np.ndarray
 
 
-def steps_after(length: float, pace: Pace) -> list[float]:
+def steps_after(length: float, pace: Pace, age: float = 0.0) -> list[float]:
     """Lengths that fill `length` hours after an event: the pace's own, then one or two that close the rest."""
     out: list[float] = []
-    age, left = 0.0, length
+    left = length
     while True:
         h = pace.at(age)
         if left <= 1.6 * h:
@@ -117,8 +149,8 @@ def steps_after(length: float, pace: Pace) -> list[float]:
         age += h
 
 
-def build(breaks: Sequence[float], end: float, pace: Pace) -> Grid:
-    """The grid from the first of `breaks` (ascending, the start among them) to `end`.
+def build(breaks: Sequence[float], end: float, pace: Pace, eased: Collection[float] = ()) -> Grid:
+    """The grid from the first of `breaks` (ascending, the start among them) to `end`; at those `eased`, infusions end.
 
     A step of length zero closes the grid, so that an event at the very end still shows in the last output.
     """
@@ -131,7 +163,7 @@ def build(breaks: Sequence[float], end: float, pace: Pace) -> Grid:
         # rounded, so that equal gaps at different clock times give equal lengths
         gap = float(f"{right - left:.12g}")
         at = left
-        for h in steps_after(gap, pace):
+        for h in steps_after(gap, pace, pace.eased if left in eased else 0.0):
             starts.append(at)
             lengths.append(h)
             at += h

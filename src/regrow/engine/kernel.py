@@ -14,7 +14,7 @@ import numpy as np
 
 from regrow.engine.grid import Grid, Places
 from regrow.engine.model import Model
-from regrow.engine.sections import Layout, Printer, Sections
+from regrow.engine.sections import Layout, Printer, Sections, precise_items
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class Shape:
 class Call:
     """All arrays of one run of a kernel: rows by slot, columns by person. `state` is moved on.
 
-    `marks` are the times of all windows in one row, `window` (marks) the one that each belongs to, of `windows`.
+    `marks` are the times of all windows in one row, `window` (marks) the one that each belongs to, of `windows`. `into`
+    (outputs, n, times) is where the outputs go.
     """
 
     const: np.ndarray
@@ -48,6 +49,7 @@ class Call:
     marks: Places
     window: np.ndarray
     windows: int
+    into: np.ndarray
 
     def spans(self) -> np.ndarray:
         """The spans of outputs, then those of marks: the places in it are `outs.span` and `mark_span`."""
@@ -60,11 +62,11 @@ class Call:
 
 @dataclass(frozen=True)
 class Kernel:
-    """`layout` says which row holds what; `run` moves the state on and gives the outputs (outputs, n, times) and the
-    largest values (peaks, n, windows), minus infinity where a window had no time here."""
+    """`layout` says which row holds what; `run` moves the state on, writes the outputs and gives the largest values
+    (peaks, n, windows), minus infinity where a window had no time here."""
 
     layout: Layout
-    run: Callable[[Call], tuple[np.ndarray, np.ndarray]]
+    run: Callable[[Call], np.ndarray]
 
 
 def write(model: Model, shape: Shape, printer: Printer) -> Layout:
@@ -82,9 +84,9 @@ def write(model: Model, shape: Shape, printer: Printer) -> Layout:
 
 
 def precise_slots(model: Model, shape: Shape) -> int:
-    """How many rows of the state the exact blocks of a shape take: two for each of their states."""
-    items = [model.program.items[k] for k in shape.needed]
-    return sum(2 * len(item["states"]) for item in items if item["kind"] == "exact")
+    """How many rows of the state hold double numbers in any precision: two for each state of the precise items."""
+    items = model.program.items
+    return sum(2 * len(items[k]["states"]) for k in precise_items(model.program, shape.needed, shape.infused))
 
 
 @lru_cache(maxsize=32)
@@ -96,7 +98,7 @@ def numpy_kernel(model: Model, shape: Shape) -> Kernel:
     layout = write(model, shape, printer)
     function = load(printer.source())
 
-    def run(call: Call) -> tuple[np.ndarray, np.ndarray]:
+    def run(call: Call) -> np.ndarray:
         grid, outs, marks, n = call.grid, call.outs, call.marks, call.state.shape[1]
         spans = call.spans()
         out = np.empty((len(outs.time), len(shape.outputs), n))
@@ -109,6 +111,7 @@ def numpy_kernel(model: Model, shape: Shape) -> Kernel:
                 grid.h, grid.kind, grid.time, call.first_action, spans, outs.first, outs.time, outs.span, *outs.basis,
                 marks.first, marks.time, call.mark_span, *marks.basis, call.window,
             )  # fmt: skip
-        return np.moveaxis(out, 0, 2), np.moveaxis(peak, 0, 2)
+        call.into[:] = np.moveaxis(out, 0, 2)
+        return np.moveaxis(peak, 0, 2)
 
     return Kernel(layout, run)

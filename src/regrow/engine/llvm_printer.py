@@ -92,6 +92,8 @@ class LlvmPrinter:
             argument.name = name
             self.arg[name] = argument
         self.b = ir.IRBuilder(self.function.append_basic_block("entry"))
+        self.table_rows = 0  # how many usual rows the table has for one length of step
+        self._table: dict[int, int] = {}  # the first of them by slot
         self._made: dict[tuple, Any] = {}  # numbers turned into a kind, by block of code
         self._outer = self._open(self.arg["first"], self.arg["last"])
         self.block = self._outer[0]
@@ -137,13 +139,13 @@ class LlvmPrinter:
 
     def _place(self, array: str, row: Any, kind: _Kind) -> Any:
         """The address of one row of this block's part of an array. Every row is as wide as a double one, except in
-        what is given back: there rows stand close."""
+        the table and in what is given back: there rows stand close, which the processor's cache is the larger for."""
         b = self.b
         if array in _ROWS:  # the tables are the thread's own: one block at a time
             row = b.add(b.mul(self.block, self.arg[_ROWS[array]]), row)
         base = self.arg[array]
-        if array in ("out", "peak"):
-            base = b.bitcast(base, kind.real.as_pointer())
+        if array in ("table", "out", "peak"):
+            base = b.bitcast(base, self.usual.real.as_pointer())
         return b.bitcast(b.gep(base, [b.mul(row, _I64(self.lanes))]), self._vector(kind).as_pointer())
 
     def _row(self, array: str, slot: int, index: Any) -> Any:
@@ -151,12 +153,23 @@ class LlvmPrinter:
             return _I64(slot)
         return self.b.add(self.b.mul(index, self.arg[_STRIDE[array]]), _I64(slot))
 
+    def _rows(self, array: str, slot: int, kind: _Kind, *, wide: bool) -> list[int]:
+        """The rows of a value: in the table counted in usual ones, of which a double one may take two."""
+        count = 3 if wide else 1
+        if array != "table":
+            return [count * slot + j for j in range(count)]
+        size = 1 if kind is self.usual else 2
+        if slot not in self._table:  # a value is stored before it is loaded
+            self._table[slot] = self.table_rows
+            self.table_rows += count * size
+        return [self._table[slot] + size * j for j in range(count)]
+
     def _load(self, place: Any) -> Any:
         return self.b.load(place, align=4)
 
     def load(self, array: str, slot: int, index: Any = None, *, wide: bool = False, precise: bool = False) -> Any:
         kind = _DOUBLE if precise else self.usual
-        rows = [3 * slot + j for j in range(3)] if wide else [slot]
+        rows = self._rows(array, slot, kind, wide=wide)
         found = tuple(self._load(self._place(array, self._row(array, row, index), kind)) for row in rows)
         return found if wide else found[0]
 
@@ -164,9 +177,9 @@ class LlvmPrinter:
         self, array: str, slot: int, value: Any, index: Any = None, *, wide: bool = False, precise: bool = False
     ) -> None:
         kind = _DOUBLE if precise else self.usual
-        for j in range(3) if wide else (0,):
-            row = self._row(array, 3 * slot + j if wide else slot, index)
-            self.b.store(self._as(self.pick(value, j), kind), self._place(array, row, kind), align=4)
+        for j, row in enumerate(self._rows(array, slot, kind, wide=wide)):
+            place = self._place(array, self._row(array, row, index), kind)
+            self.b.store(self._as(self.pick(value, j), kind), place, align=4)
 
     def raise_to(self, array: str, slot: int, value: Any, index: Any) -> None:
         place = self._place(array, self._row(array, slot, index), self.usual)

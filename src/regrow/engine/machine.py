@@ -44,10 +44,11 @@ def machine_kernel(model: Model, shape: Shape, lanes: int, *, mixed: bool = Fals
         rows = [
             [list(item) for item in rows.items()] for rows in (layout.const, layout.slot, layout.table, layout.spans)
         ]
-        head = json.dumps([rows, layout.precise_slots, layout.precise_const])
+        table_rows = printer.table_rows
+        head = json.dumps([rows, layout.precise_slots, layout.precise_const, table_rows])
         cache.store(name, head.encode() + b"\n" + code)
     else:
-        rows, code = kept
+        (*rows, table_rows), code = kept
         layout = Layout(shape.outputs, shape.peaks, shape.needed, *rows)
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
@@ -55,7 +56,7 @@ def machine_kernel(model: Model, shape: Shape, lanes: int, *, mixed: bool = Fals
     _KEPT.append(engine)
     address = engine.get_function_address("kernel")
     function = ctypes.CFUNCTYPE(None, *([ctypes.c_void_p] * 30), *([ctypes.c_int64] * 14))(address)
-    return Kernel(layout, _runner(function, layout, lanes, mixed))
+    return Kernel(layout, _runner(function, layout, table_rows, lanes, mixed=mixed))
 
 
 @lru_cache(maxsize=1)
@@ -77,7 +78,7 @@ def _split(content: bytes | None) -> tuple[list[Any], bytes] | None:
     return [*({tuple(key): row for key, row in part} for part in rows), *precise], code
 
 
-def _runner(function: Any, layout: Layout, lanes: int, mixed: bool) -> Any:
+def _runner(function: Any, layout: Layout, table_rows: int, lanes: int, *, mixed: bool) -> Any:
     soft = np.float32 if mixed else np.float64
     double_const, double_state = (
         (
@@ -88,16 +89,16 @@ def _runner(function: Any, layout: Layout, lanes: int, mixed: bool) -> Any:
         else (None, None)
     )
 
-    def run(call: Call) -> tuple[np.ndarray, np.ndarray]:
+    def run(call: Call) -> np.ndarray:
         grid, outs, marks, n = call.grid, call.outs, call.marks, call.state.shape[1]
         spans = call.spans()
         state = _blocks(call.state, lanes, double_state)
         blocks = len(state)
-        n_table, n_spans = 3 * len(layout.table), len(layout.spans)
+        n_spans = len(layout.spans)
         times, outputs, peaks = len(outs.time), len(layout.outputs), len(layout.peaks)
         out = np.empty((blocks, times, outputs, lanes), soft)
         peak = np.full((blocks, call.windows, peaks, lanes), -np.inf, soft)
-        table = np.empty((max(1, len(grid.lengths) * n_table), lanes))
+        table = np.empty((max(1, len(grid.lengths) * table_rows), lanes), soft)
         span_table = np.empty((max(1, len(spans) * n_spans), lanes))
         arrays = [
             _blocks(call.const, lanes, double_const), state, table, span_table, out, peak, _blocks(call.keep, lanes),
@@ -108,14 +109,16 @@ def _runner(function: Any, layout: Layout, lanes: int, mixed: bool) -> Any:
         arrays = [np.ascontiguousarray(a) for a in arrays]
         function(
             *(a.ctypes.data for a in arrays), len(grid.lengths), len(grid.h), len(spans), len(call.const),
-            len(call.state), n_table, n_spans, outputs, peaks, len(call.keep), times * outputs, call.windows * peaks,
+            len(call.state), table_rows, n_spans, outputs, peaks, len(call.keep), times * outputs, call.windows * peaks,
             0, blocks,
         )  # fmt: skip
         call.state[:] = _rows(state, double_state)[:, :n]
-        return (
-            out.transpose(2, 0, 3, 1).reshape(outputs, blocks * lanes, times)[:, :n],
-            peak.transpose(2, 0, 3, 1).reshape(peaks, blocks * lanes, call.windows)[:, :n],
-        )
+        # each number is moved once: the places of whole blocks are looked at as (outputs, blocks, lanes, times)
+        whole = n // lanes
+        call.into[:, : whole * lanes].reshape(outputs, whole, lanes, times)[:] = out[:whole].transpose(2, 0, 3, 1)
+        if whole < blocks:
+            call.into[:, whole * lanes :] = out[whole].transpose(1, 2, 0)[:, : n - whole * lanes]
+        return peak.transpose(2, 0, 3, 1).reshape(peaks, blocks * lanes, call.windows)[:, :n]
 
     return run
 

@@ -90,17 +90,16 @@ def _projectors(A: np.ndarray, poles: np.ndarray) -> tuple[np.ndarray, np.ndarra
     right, left = np.empty((k, k, n)), np.empty((k, k, n))
     people = np.arange(n)
     for i in range(k):
-        P = np.zeros((k, k, n))
-        for d in range(k):
-            P[d, d] = 1.0
+        P = np.ones((1, 1, n))
         for j in range(k):
             if j == i:
                 continue
             shifted = A.copy()
             for d in range(k):
                 shifted[d, d] -= poles[j]
+            shifted /= poles[i] - poles[j]
             # written out, because a library product may add in another order for another number of people
-            P = sum(P[:, m, None] * shifted[None, m] for m in range(k)) / (poles[i] - poles[j])
+            P = shifted if len(P) < k else sum(P[:, m, None] * shifted[None, m] for m in range(k))
         diagonal = np.stack([P[d, d] for d in range(k)])
         pivot = np.abs(np.where(np.isfinite(diagonal), diagonal, 0.0)).argmax(axis=0)
         right[:, i] = P[:, pivot, people]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from regrow.engine.events import Bolus, Change, Event, Infusion, Jump
+from regrow.engine.expression import Graph
 from regrow.engine.grid import Grid, Pace, Places, build
 from regrow.engine.lower import Program
 from regrow.engine.modes import Modes, decompose
@@ -39,7 +40,8 @@ class Evaluator:
 
     def __call__(self, e: int) -> np.ndarray:
         """The value of expression `e`, shape (n,)."""
-        return np.broadcast_to(self._value(e), (self.n,)) if np.ndim(self._value(e)) < 2 else self._value(e)
+        value = self._value(e)
+        return value if value.ndim and value.shape[-1] == self.n else np.broadcast_to(value, (self.n,))
 
     def _value(self, e: int) -> np.ndarray:
         if e not in self.known:
@@ -101,6 +103,12 @@ def breaks(epoch: Epoch) -> list[float]:
     return sorted(out)
 
 
+def _eased(epoch: Epoch) -> set[float]:
+    """The times at which infusions end and nothing else happens."""
+    ends = {event.time + event.duration for event in epoch.events if isinstance(event, Infusion)}
+    return ends - {epoch.begin, *(event.time for event in epoch.events)}
+
+
 @dataclass(frozen=True)
 class Clock:
     """The steps of an epoch, which of the times asked for fall into it, and the times of windows, in order."""
@@ -118,7 +126,7 @@ def clock(epoch: Epoch, times: np.ndarray, windows: Sequence[np.ndarray], pace: 
     def within(t: np.ndarray) -> np.ndarray:
         return (t >= epoch.begin) & ((t <= epoch.end) if epoch.last else (t < epoch.end))
 
-    grid = build(breaks(epoch), epoch.end, pace)
+    grid = build(breaks(epoch), epoch.end, pace, _eased(epoch))
     marks = np.concatenate([np.empty(0), *windows])
     window = np.repeat(np.arange(len(windows)), [len(w) for w in windows]).astype(np.int64)
     order = np.argsort(marks, kind="stable")
@@ -176,12 +184,49 @@ class Blocks:
         return out
 
 
+def growing(program: Program, evaluate: Evaluator) -> dict[str, float]:
+    """States that grow by themselves, with the rate (1/h) of whoever grows fastest, as a wrong sign makes them.
+
+    Only coefficients that parameters alone give are looked at. `evaluate` knows the parameters.
+    """
+    graph = Graph(program.nodes)
+    moving = {*program.states, "time"}
+    found: dict[str, float] = {}
+    with np.errstate(all="ignore"):
+        for item in program.items:
+            if "matrix" in item:
+                K = np.array([[evaluate(e) for e in row] for row in item["matrix"]])
+                apart = K * (1.0 - np.eye(len(K)))[:, :, None]
+                if (apart >= 0).all() and (K.sum(axis=0) <= 1e-9 * np.abs(K).max(axis=(0, 1))).all():
+                    continue  # compartments that give no more than they hold
+                if np.isfinite(K).all():
+                    rates = np.linalg.eigvals(np.moveaxis(K, 2, 0)).real.max(axis=1)
+                    fastest = float((rates - 1e-9 * np.abs(K).max(axis=(0, 1))).max())
+                    found |= {" and ".join(item["states"]): fastest} if fastest > 0 else {}
+        blocks = {s for item in program.items if "matrix" in item for s in item["states"]}
+        for s in [s for s in program.states if s not in blocks]:
+            own = (graph.linear(program.rates[s], frozenset({s})) or {}).get(s)
+            if own is not None and not graph.symbols(own) & moving and (rate := float(np.max(evaluate(own)))) > 0:
+                found[s] = rate
+    return found
+
+
+def grows(found: Mapping[str, float]) -> tuple[str, ...]:
+    """What is said of states that grow by themselves."""
+    return tuple(
+        f"equation of {state}: it grows by itself without end, by {rate:.3g} of itself per h; if that is not meant, "
+        "look at the sign of a rate constant"
+        for state, rate in found.items()
+    )
+
+
 class Actions:
     """What happens to the kernel's state memory, by step: state := keep * state + add."""
 
     def __init__(self, program: Program, layout: Layout, blocks: Blocks, epoch: Epoch) -> None:
         self.program, self.layout, self.blocks, self.epoch = program, layout, blocks, epoch
         self.n = blocks.evaluate.n
+        self._resting: dict[tuple[int, int], np.ndarray] = {}
         self.home = {s: (k, i) for k in layout.needed for i, s in enumerate(program.items[k]["states"])}
 
     def start(self, x: np.ndarray) -> np.ndarray:
@@ -222,21 +267,32 @@ class Actions:
                 rates[event.state] = rates.get(event.state, 0.0) + rate
         return rates
 
-    def _sources(self, time: float) -> list[tuple[int, np.ndarray]]:
-        """Rows and values of everything that runs in at a constant rate from `time` on."""
+    def _sources(self, time: float, rows: set[int] | None = None) -> list[tuple[int, np.ndarray]]:
+        """Rows (of `rows`, or all) and values of everything that runs in at a constant rate from `time` on."""
         rates = self._running(time)
         out = []
         for key, row in self.layout.slot.items():
+            if rows is not None and row not in rows:
+                continue
             if key[0] == "rate":
                 out.append((row, np.broadcast_to(rates.get(key[1], 0.0), (self.n,))))
             elif key[0] == "source":
                 k, i = key[1], key[2]
                 left = self.blocks.modes[k].left[i]
                 states = self.program.items[k]["states"]
-                out.append(
-                    (row, sum(left[j] * (self.blocks.rest[k][j] + rates.get(s, 0.0)) for j, s in enumerate(states)))
-                )
+                value = self._at_rest(k, i)
+                for j, s in enumerate(states):
+                    if s in rates:
+                        value = value + left[j] * rates[s]
+                out.append((row, value))
         return out
+
+    def _at_rest(self, k: int, i: int) -> np.ndarray:
+        """What runs into mode `i` of item `k` without an infusion."""
+        if (k, i) not in self._resting:
+            left, rest = self.blocks.modes[k].left[i], self.blocks.rest[k]
+            self._resting[k, i] = sum(left[j] * rest[j] for j in range(len(left)))
+        return self._resting[k, i]
 
     def table(self, grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """(first action of each step, rows, keep (actions, n), add (actions, n))."""
@@ -256,9 +312,8 @@ class Actions:
             rows = {self.layout.slot["rate", s] for at, s in edges if ("rate", s) in self.layout.slot and at == t}
             items = {k for k, _ in touched}
             rows |= {row for key, row in self.layout.slot.items() if key[0] == "source" and key[1] in items}
-            for row, value in self._sources(t):
-                if row in rows:
-                    todo.append((grid.first_of[t], len(self.epoch.events), row, 0.0, value))
+            for row, value in self._sources(t, rows):
+                todo.append((grid.first_of[t], len(self.epoch.events), row, 0.0, value))
         todo.sort(key=lambda action: action[:2])
         first = np.searchsorted([a[0] for a in todo], np.arange(len(grid.time) + 1)).astype(np.int64)
         keep, add = np.empty((len(todo), self.n)), np.empty((len(todo), self.n))

@@ -128,13 +128,15 @@ def solve(
     if accuracy not in ACCURACIES:
         raise Refusal("ACCURACY", f"accuracy is '{accuracy}'; give standard or fine", field="accuracy", value=accuracy)
     limits = _limits(target, task.outputs)
-    _check_start(task)
+    said = _check_start(task)
     if model.general is not None:
-        return _generally(task, model.general)
-    try:
-        return _by_kernel(task, accuracy, limits)
-    except _Oscillates as why:
-        return _generally(task, str(why))
+        solution = _generally(task, model.general)
+    else:
+        try:
+            solution = _by_kernel(task, accuracy, limits)
+        except _Oscillates as why:
+            solution = _generally(task, str(why))
+    return replace(solution, notices=(*said, *solution.notices))
 
 
 class _Oscillates(Exception):
@@ -161,19 +163,20 @@ def _by_kernel(task: _Task, accuracy: str, limits: dict[str, float]) -> Solution
         left = max(error, key=lambda name: error[name] / limits[name])
         if error[left] > limits[left]:
             why = f"{left} still differed by {error[left]:.1g} on the finer grid"
-            if error[left] > 10 * limits[left]:
+            if error[left] > 3 * limits[left]:
                 return _generally(task, f"{why} (a loop too fast for it, or a jump that no step begins at)")
             notices.append(why)
     return Solution(values, end, highest, error, tuple(notices))
 
 
-def _check_start(task: _Task) -> None:
+def _check_start(task: _Task) -> tuple[str, ...]:
     """Refuses, with MODEL-VALUE, equations that give no finite number at the start, such as a division by zero there.
 
-    The scheme's nodes lie behind the start and would not meet it. A sample of the people is looked at.
+    The scheme's nodes lie behind the start and would not meet it. Gives notices of what grows by itself. A sample of
+    the people is looked at.
     """
     if task.start is not None or not task.whole:
-        return
+        return ()
     program = task.model.program
     some = task.some(np.unique(np.linspace(0, task.n - 1, min(task.n, _MOST)).round().astype(int)))
     names = dict(some.parameters) | {e.parameter: e.value for e in some.events
@@ -194,6 +197,7 @@ def _check_start(task: _Task) -> None:
                     "division by zero, or a root or logarithm of what is zero or less there"
                 )
                 raise Refusal("MODEL-VALUE", sentence, field=state)
+    return plan.grows(plan.growing(program, plan.Evaluator(program, names, some.n)))
 
 
 def _limits(target: float | Mapping[str, float], outputs: Sequence[str]) -> dict[str, float]:
@@ -250,7 +254,7 @@ def _run(task: _Task, pace: Pace) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     def part(who: slice) -> None:
         some = task if len(parts) == 1 else task.some(who)
-        values[:, who], highest[:, who], end[:, who] = _chunk(some, clocks, kernel, shape)
+        highest[:, who], end[:, who] = _chunk(some, clocks, kernel, shape, values[:, who])
 
     if len(parts) == 1 or cores == 1 or task.printer == "numpy":
         for who in parts:
@@ -304,12 +308,11 @@ def _kernel(task: _Task, shape: Shape) -> Kernel:
 
 
 def _chunk(
-    task: _Task, clocks: Sequence[plan.Clock], kernel: Kernel, shape: Shape
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    task: _Task, clocks: Sequence[plan.Clock], kernel: Kernel, shape: Shape, out: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Peaks and end states of a chunk of people; their values are written to `out`."""
     program = task.model.program
-    kind = np.float32 if task.mixed else np.float64
-    out = np.empty((len(task.outputs), task.n, len(task.times)), kind)
-    highest = np.full((len(task.peaks), task.n, len(task.windows)), -np.inf, kind)
+    highest = np.full((len(task.peaks), task.n, len(task.windows)), -np.inf, out.dtype)
     x = task.start
     stretches = plan.epochs(program, task.events, task.start_time, float(task.times[-1]))
     for epoch, clock in zip(stretches, clocks, strict=True):
@@ -329,20 +332,20 @@ def _chunk(
             actions = plan.Actions(program, kernel.layout, blocks, epoch)
             state = actions.start(x)
             first_action, slot_of, keep, add = actions.table(clock.grid)
-        values, peaks = kernel.run(
+        whole = bool(clock.inside.all())
+        into = out if whole else np.empty((*out.shape[:2], len(clock.outs.time)), out.dtype)
+        peaks = kernel.run(
             Call(
                 const, state, first_action, slot_of, keep, add, clock.grid, clock.outs, clock.marks, clock.window,
-                len(task.windows),
+                len(task.windows), into,
             )
         )  # fmt: skip
-        if len(stretches) == 1:
-            out, highest = values, peaks
-        else:
-            out[:, :, clock.inside] = values
-            np.maximum(highest, peaks, out=highest)
+        if not whole:
+            out[:, :, clock.inside] = into
+        np.maximum(highest, peaks, out=highest)
         x = actions.end(state, shape.idle)
     assert x is not None
-    return out, highest, x
+    return highest, x
 
 
 def _error(task: _Task, values: np.ndarray, pace: Pace) -> dict[str, float]:

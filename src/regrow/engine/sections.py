@@ -16,13 +16,13 @@ known at the three nodes of a step. The order below is the order of the kernel:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from regrow.engine.expression import Graph
-from regrow.engine.grid import NODES, PROJECTION, SUBPOINTS, WEIGHTS
+from regrow.engine.grid import NODES, PROJECTION, STEADY, SUBPOINTS, WEIGHTS
 from regrow.engine.lower import Item, Program
 
 #: operations whose slope may jump
@@ -36,8 +36,8 @@ Index = Any  # a printer's handle of a loop counter
 class Printer(Protocol):
     """What a target language must be able to say. Arrays hold one row per slot and one column per person.
 
-    `precise` marks what exact blocks need: it stays in double precision where all else may be in single. `raise_to`
-    keeps the larger of a stored value and a new one.
+    `precise` marks what the drug in plasma needs (`precise_items`): double precision where all else may be in single.
+    `raise_to` keeps the larger of a stored value and a new one.
     """
 
     def number(self, value: float) -> Value: ...
@@ -63,8 +63,8 @@ class Layout:
     Keys of `const`: ("expr", e) | ("over", e): 1 / e | ("pole", item, mode) | ("right", item, row, mode) |
     ("left", item, mode, row) | ("feed", item, mode, depot item) | ("gain", item, mode): 1 / pole. Keys of `slot`:
     ("state", name) | ("mode", item, mode) | ("source", item, mode) | ("rate", name). Items are places in
-    `Program.items`. The first `precise_slots` rows of the state belong to exact blocks, and so do the rows of `const`
-    in `precise_const`.
+    `Program.items`. The first `precise_slots` rows of the state belong to the exact blocks of `precise_items`, and so
+    do the rows of `const` in `precise_const`.
     """
 
     outputs: tuple[str, ...]
@@ -96,6 +96,15 @@ def needed_items(program: Program, outputs: Iterable[str]) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
+def precise_items(program: Program, needed: Iterable[int], infused: Iterable[str]) -> frozenset[int]:
+    """Places of the exact blocks that keep double numbers: all but a lone state that no dose runs into or through."""
+    exact = {k: program.items[k] for k in needed if program.items[k]["kind"] == "exact"}
+    through = {depot for item in exact.values() for _, depot, _ in item["depots"]} | set(infused)
+    return frozenset(
+        k for k, item in exact.items() if len(item["states"]) > 1 or item["depots"] or through & set(item["states"])
+    )
+
+
 class Sections:
     """Writes the kernel of `program` for `outputs` through `printer`; `layout` is complete afterwards."""
 
@@ -123,10 +132,11 @@ class Sections:
         self._symbols: dict[int, frozenset[str]] = {}
         self._table: dict[tuple, Value] = {}
         self._has_kink: dict[int, bool] = {}
+        self.precise = precise_items(program, needed, infused)
         # state memory first, so that its rows do not depend on the outputs
-        for k, item in sorted(self.items, key=lambda pair: pair[1]["kind"] != "exact"):
+        for k, item in sorted(self.items, key=lambda pair: pair[0] not in self.precise):
             self._reserve(k, item)
-            if item["kind"] == "exact":
+            if k in self.precise:
                 self.layout.precise_slots = len(self.layout.slot)
 
     def _reserve(self, k: int, item: Item) -> None:
@@ -146,17 +156,15 @@ class Sections:
         return Layout.row(self.layout.slot, key)
 
     def _const(self, *key: Any) -> Value:
-        precise = key[0] not in ("expr", "over") and self.program.items[key[1]]["kind"] == "exact"
+        precise = key[0] not in ("expr", "over") and key[1] in self.precise
         row = Layout.row(self.layout.const, key)
         if precise and row not in self.layout.precise_const:
             self.layout.precise_const.append(row)
         return self.p.load("const", row, precise=precise)
 
     def _exactly(self, key: tuple) -> bool:
-        """Whether a row of the state or of a table belongs to an exact block."""
-        if key[0] in ("mode", "source"):
-            return self.program.items[key[1]]["kind"] == "exact"
-        return key[0] in ("decay", "fill", "cross")
+        """Whether a row of the state or of a table belongs to an exact block that keeps double numbers."""
+        return key[0] in ("mode", "source", "decay", "fill", "cross") and key[1] in self.precise
 
     def _sum(self, terms: Iterable[Value | None]) -> Value:
         total = None
@@ -218,7 +226,7 @@ class Sections:
         if any(self._direct(wanted) for wanted in (self._outputs(), self._peaks())):
             with p.loop("spans") as k:
                 for key, value in self._exponentials(p.scalar("spans", k), wide=False).items():
-                    p.store("span_table", Layout.row(self.layout.spans, key), value, k, precise=True)
+                    p.store("span_table", Layout.row(self.layout.spans, key), value, k, precise=self._exactly(key))
         with p.loop("steps") as step:
             with p.loop("actions", step) as action:
                 p.act(action)
@@ -481,17 +489,28 @@ class Sections:
         return cofactor, m("div", n(1.0), self._sum(m("mul", M[0][k], cofactor[0][k]) for k in range(3)))
 
     def _steady(self, h: Value) -> dict[tuple, Value]:
-        """For each constant b: X = start * x + sum(feed_k * a_k), the same solve with its matrices worked out."""
+        """For each constant b: X = start * x + sum(feed_k * a_k), the same solve with its matrices worked out.
+
+        With b the same at all nodes the inverse is a polynomial in z = h b (Cayley and Hamilton): `STEADY`.
+        """
         p = self.p
         m, n = p.op, p.number
+
+        def polynomial(z: Value, coefficients: Sequence[float]) -> Value:
+            total = n(coefficients[-1])
+            for c in reversed(coefficients[:-1]):
+                total = m("add", m("mul", total, z), n(c))
+            return total
+
         out: dict[tuple, Value] = {}
         for key in self._constant_rates():
-            cofactor, inverse = self._cofactors(h, self._const(*key))
-            solved = [[m("mul", cofactor[j][k], inverse) for j in range(3)] for k in range(3)]
-            out["start", *key] = p.join([self._sum(solved[k]) for k in range(3)])
+            z = m("mul", h, self._const(*key))
+            inverse = m("div", n(1.0), polynomial(z, STEADY.below))
+            out["start", *key] = p.join([m("mul", polynomial(z, row), inverse) for row in STEADY.start])
+            scaled = m("mul", h, inverse)
             for other in range(3):
-                column = [self._sum(m("mul", solved[k][j], n(WEIGHTS[j][other])) for j in range(3)) for k in range(3)]
-                out["feed", other, *key] = m("mul", h, p.join(column))
+                column = [m("mul", polynomial(z, STEADY.feed[k][other]), scaled) for k in range(3)]
+                out["feed", other, *key] = p.join(column)
         return out
 
     def _constant_rates(self) -> list[tuple]:
@@ -521,7 +540,10 @@ class Sections:
         names &= self.moving
         if self._direct(wanted):
             span = p.scalar(f"{kind}_span", index)
-            table = {key: p.load("span_table", row, span, precise=True) for key, row in self.layout.spans.items()}
+            table = {
+                key: p.load("span_table", row, span, precise=self._exactly(key))
+                for key, row in self.layout.spans.items()
+            }
             self._propagate(start, table, point)
         direct = {s for _, item in self._exact() for s in item["states"]}
         weights = [p.scalar(f"{kind}_basis{j}", index) for j in range(4)] if names - direct - {"time"} else []

@@ -17,7 +17,7 @@ import numpy as np
 
 from regrow.engine import Model, compile_model
 from regrow.engine.expression import Graph
-from regrow.engine.plan import Evaluator
+from regrow.engine.plan import Evaluator, growing, grows
 from regrow.exchange import files, flow, records
 from regrow.exchange.records import RESERVED, Names, Table
 from regrow.exchange.walk import Setting, walk
@@ -152,6 +152,7 @@ class _Run:
         key = int(self.key[record])
         if key not in self.flows:
             values = self._at(record)
+            self.notices |= dict.fromkeys(grows(growing(self.model.program, Evaluator(self.model.program, values, 1))))
             if self.linear:
                 self.flows[key] = flow.Linear.of(self.model, values)
             else:
