@@ -1,5 +1,6 @@
 """What a NONMEM data set may say, and how it is refused: record, column, value, limit and way out."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from regrow.refusal import Refusal
 HEAD = "ID,TIME,EVID,AMT,RATE,SS,II,ADDL,CMT"
 DOSE = "1,0,1,100,0,0,0,0,1"
 SEEN = "1,4,0,0,0,0,0,0,2"
+SEEN9 = "1,11.5,0,0,0,0,0,0,2"
 
 
 def data(*rows: str, head: str = HEAD) -> str:
@@ -96,7 +98,7 @@ def test_a_column_that_is_not_understood_is_refused_by_name(head: str, words: li
 
 def test_a_file_without_records_or_a_text_without_values_is_refused(tmp_path: Path) -> None:
     assert refused(tmp_path, HEAD + "\n").code == "DATA-FILE"
-    assert refused(tmp_path, "ID;TIME;AMT\n1;0;100\n").code == "DATA-HEADER"
+    assert refused(tmp_path, "ID|TIME|AMT\n1|0|100\n").code == "DATA-HEADER"
     missing = refused(tmp_path, data(DOSE), ONE_COMPARTMENT.replace("CL = 1.1;", ""))
     assert missing.code == "PARAMETER-MISSING"
     assert "CL" in missing.sentence
@@ -116,10 +118,37 @@ def test_an_empty_covariate_is_refused_where_nonmem_would_take_zero(tmp_path: Pa
     assert "NONMEM would take 0" in refusal.sentence
 
 
-def test_records_of_one_individual_in_two_places_are_refused(tmp_path: Path) -> None:
-    refusal = refused(tmp_path, data(DOSE, "2" + DOSE[1:], SEEN))
-    assert refusal.code == "DATA-ID"
-    assert "record 3" in refusal.sentence
+def test_an_id_that_comes_again_after_others_is_another_individual_as_in_nonmem_and_that_is_said(
+    tmp_path: Path,
+) -> None:
+    rows = run(tmp_path, ONE_COMPARTMENT, data(DOSE, SEEN, "2" + DOSE[1:], SEEN, DOSE.replace("1,0", "1,6", 1)))
+    assert column(rows, "central")[1] > 1
+    assert column(rows, "central")[3:] == [0, 0]  # nothing of the first one's dose
+    assert "ID: 1 comes again after other individuals (line 5)" in notices(
+        tmp_path, (tmp_path / "data.csv").read_text()
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda text: text.replace(",", ";"),
+        lambda text: text.replace(",", "\t"),
+        lambda text: "  " + text.replace(",", "  ").replace("\n", "\n "),
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: "\ufeff" + text,
+        lambda text: "# made by hand\n\n" + text.replace(",0,", ",.,") + "#\n",
+        lambda text: "\n".join(",".join(f'"{cell}"' for cell in line.split(",")) for line in text.splitlines()),
+    ],
+)
+def test_a_data_set_says_the_same_however_its_cells_and_lines_are_set_apart(
+    tmp_path: Path, other: Callable[[str], str]
+) -> None:
+    text = data("1,1,1,100,0,1,12,2,1", "1,4.5,1,50,25,2,12,0,2", "1,9,3,0,0,0,0,0,1", "1,9.25,4,1E2,0,0,0,0,1", SEEN9)
+    plain = run(tmp_path, ONE_COMPARTMENT, text)
+    found = run(tmp_path, ONE_COMPARTMENT, other(text))
+    for name in ("depot", "central", "CP"):
+        assert column(found, name) == column(plain, name)
 
 
 def test_a_rate_or_duration_that_is_to_be_modelled_but_is_not_given_is_refused(tmp_path: Path) -> None:

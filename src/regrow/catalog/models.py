@@ -340,8 +340,9 @@ def _correlated(m: Model, draws: Mapping[str, np.ndarray] | None) -> dict[str, n
     for row in m.correlation:
         i, j = (names.index(name) for name in row.between)
         matrix[i, j] = matrix[j, i] = row.r
-    mixed = np.linalg.cholesky(matrix) @ np.stack([raw[name] for name in names])
-    return dict(zip(names, mixed, strict=True))
+    # written out: a library product adds in another order for another number of people, and wakes its own threads
+    rows = np.linalg.cholesky(matrix)
+    return {name: sum(rows[i, j] * raw[names[j]] for j in range(i + 1)) for i, name in enumerate(names)}
 
 
 def _spread(value: np.ndarray, spread: Spread, z: np.ndarray) -> np.ndarray:

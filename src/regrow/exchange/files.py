@@ -250,7 +250,8 @@ def tables(dataset: xarray.Dataset, *, for_csv: bool) -> Iterator[pyarrow.Table]
         fields, arrays = [], []
         for name, values in columns.items():
             part = values if len(values) == 1 else values[rows]
-            array = pa.array(np.broadcast_to(part, (n, times)).reshape(-1), from_pandas=True)
+            known = part.dtype.kind == "f" and not np.isnan(part).any()  # quicker than what pyarrow does to find out
+            array = pa.array(np.broadcast_to(part, (n, times)).reshape(-1), from_pandas=not known)
             unit = found_here.get(name, "")
             shown = csv_name(name, unit) if for_csv else name
             fields.append(pa.field(shown, array.type, metadata={"units": unit} if unit else None))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import xarray
 
 ENDINGS = (".nc", ".parquet")
-_REPEATING = ("person", "time", "session", "session_dose_mg", "weight_kg", "height_cm", "age_y", "female", "baseline")
+_REPEATING = ("time", "session")  # columns of few values, which a dictionary makes small
 
 
 class Parquet:
@@ -35,7 +35,11 @@ class Parquet:
         for table in files.tables(dataset, for_csv=False):
             if self._writer is None:
                 repeating = [name for name in table.schema.names if name in _REPEATING]
-                light: Any = {"compression": "lz4", "use_dictionary": repeating, "write_statistics": repeating}
+                light: Any = {
+                    "compression": "lz4",
+                    "use_dictionary": repeating,
+                    "write_statistics": ["person", *repeating],
+                }
                 self._writer = pq.ParquetWriter(str(self._path), table.schema, **light)
             self._writer.write_table(table)
 

@@ -99,14 +99,20 @@ def read(path: Path, names: Names) -> Table:
 
 
 def lines(path: Path) -> list[tuple[int, list[str]]]:
-    """The rows of a comma-separated file with their line numbers: no empty lines, none that begin with #."""
+    """The rows of a file with their line numbers: no empty lines, none that begin with #. Commas separate the columns;
+    where the header has none, semicolons, tabs or, as NONMEM also reads, spaces."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as problem:
         words = getattr(problem, "strerror", None) or "it is not UTF-8 text"
         raise Refusal("DATA-FILE", f"data: {path} cannot be read: {words}", field="data", value=str(path)) from None
     out = []
-    reader = csv.reader(text.splitlines(keepends=True), skipinitialspace=True)
+    rows = text.splitlines(keepends=True)
+    header = next((row for row in rows if row.strip() and not row.lstrip().startswith("#")), "")
+    between = next((mark for mark in ",;\t" if mark in header), ",")
+    if between not in header:
+        rows = [re.sub(r"(?<=\S)[ ]+(?=\S)", ",", row) for row in rows]
+    reader = csv.reader(rows, delimiter=between, skipinitialspace=True)
     for row in reader:
         cells = [cell.strip() for cell in row]
         if any(cells) and not cells[0].startswith("#"):
@@ -359,11 +365,12 @@ class _Reader:
         )
         for record in records:
             self._check(record, bool(dosing[record.number - 1]))
+        people = self._people(records)
         return Table(
             header=self.header,
             cells=tuple(tuple(cells) for _, cells in self.rows),
             records=records,
-            people=self._people(records),
+            people=people,
             fed={name: self._numbers(place, empty=self._if_empty(place)) for name, place in feeds.items()},
             absorption={key: self._numbers(place, empty=np.nan) for key, place in absorption.items()},
             notices=tuple(dict.fromkeys(self.notices)),
@@ -438,10 +445,10 @@ class _Reader:
                     raise self._refuse("DATA-TIME", k, "TIME", f"{sentence} by time, or reset with EVID 3 or 4")
                 continue
             if records[first].person in seen:
-                sentence = (
-                    "again, after other individuals; put all records of an individual together, or number it anew"
+                self.notices.append(
+                    f"ID: {records[first].person} comes again after other individuals (line {records[first].line}); as "
+                    "in NONMEM, that is another individual, who begins anew"
                 )
-                raise self._refuse("DATA-ID", first, "ID", sentence)
             seen.add(records[first].person)
             out.append(slice(first, k))
             first = k
