@@ -8,6 +8,7 @@ people and given standard-normal numbers into values; `inputs` turns a dose into
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Literal
 
 import numpy as np
@@ -342,7 +343,8 @@ def _correlated(m: Model, draws: Mapping[str, np.ndarray] | None) -> dict[str, n
         matrix[i, j] = matrix[j, i] = row.r
     # written out: a library product adds in another order for another number of people, and wakes its own threads
     rows = np.linalg.cholesky(matrix)
-    return {name: sum(rows[i, j] * raw[names[j]] for j in range(i + 1)) for i, name in enumerate(names)}
+    mixed = (reduce(np.add, (rows[i, j] * raw[names[j]] for j in range(i + 1))) for i in range(len(names)))
+    return dict(zip(names, mixed, strict=True))
 
 
 def _spread(value: np.ndarray, spread: Spread, z: np.ndarray) -> np.ndarray:

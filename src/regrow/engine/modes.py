@@ -8,6 +8,7 @@ again, and the few people who fail the check go to the library.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -90,7 +91,7 @@ def _projectors(A: np.ndarray, poles: np.ndarray) -> tuple[np.ndarray, np.ndarra
     right, left = np.empty((k, k, n)), np.empty((k, k, n))
     people = np.arange(n)
     for i in range(k):
-        P = np.ones((1, 1, n))
+        P: Any = np.ones((1, 1, n))
         for j in range(k):
             if j == i:
                 continue

@@ -291,7 +291,7 @@ class Actions:
         """What runs into mode `i` of item `k` without an infusion."""
         if (k, i) not in self._resting:
             left, rest = self.blocks.modes[k].left[i], self.blocks.rest[k]
-            self._resting[k, i] = sum(left[j] * rest[j] for j in range(len(left)))
+            self._resting[k, i] = np.asarray(sum(left[j] * rest[j] for j in range(len(left))))
         return self._resting[k, i]
 
     def table(self, grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
