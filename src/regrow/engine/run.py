@@ -32,7 +32,7 @@ TARGET = 1e-4
 ACCURACIES = {"standard": STANDARD, "fine": FINE}
 _SHARE, _FEWEST, _MOST = 0.03, 4, 64  # of the people, how many are solved again
 _MOST_BY_GENERAL = 2000  # people whom the general solver, a hundred times slower, is let loose on
-_PEOPLE_AT_ONCE = 1024  # so that the arrays of a run stay in the processor's cache
+_PEOPLE_AT_ONCE = 2560  # so few that the arrays of a run stay near the processor, so many that words about them are few
 
 
 @dataclass(frozen=True)
