@@ -82,9 +82,10 @@ def run(clinic: Clinic, kills: int, entries: int = 0, seed: int = 1) -> Storm:
     writers = [Writer(clinic, name, n, storm, stop) for n, name in enumerate(WRITERS)]
     for each in writers:
         each.start()
+    share = max(1, entries // max(kills, 1))  # entries that a life brings on average, so that both are reached together
     while storm.kills < kills or len(storm.acknowledged) < entries:
-        before = len(storm.acknowledged)
-        while len(storm.acknowledged) == before:  # every life of the server writes something
+        wanted = len(storm.acknowledged) + dice.randint(1, 2 * share - 1)
+        while len(storm.acknowledged) < wanted:  # every life of the server writes something
             time.sleep(0.01)
         time.sleep(dice.uniform(0, 0.15))
         clinic.kill()
