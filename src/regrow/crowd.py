@@ -168,20 +168,29 @@ class Parts:
             known |= {key: next(h for f in self.crowd.parts for h in self.told(f)[0] if (h.day, h.phase) == key)
                       for key in missing}  # fmt: skip
 
+        # filled part by part, so that nothing lies in memory twice
+        size = sum(min(self.crowd.part, self.crowd.n - first) for first in firsts)
+
         def whole(name: str) -> np.ndarray:
-            found = [self.array(first, name) for first in firsts]
-            return found[0] if len(found) == 1 else np.concatenate(found)
+            one = self.array(firsts[0], name)
+            if len(firsts) == 1:
+                return one
+            out, at = np.empty((size, *one.shape[1:]), one.dtype), 0
+            for first in firsts:
+                have = self.array(first, name)
+                out[at : at + len(have)] = have
+                at += len(have)
+            return out
 
         def by_session(name: str) -> np.ndarray:
-            parts = []
+            out, at = np.full((len(sessions), size), np.nan, np.float32), 0
             for first, rows in zip(firsts, place, strict=True):
                 have = self.array(first, name)
-                full = np.full((len(sessions), have.shape[1]), np.nan, np.float32)
                 for k, key in enumerate(sessions):
                     if key in rows:
-                        full[k] = have[rows[key]]
-                parts.append(full)
-            return np.concatenate(parts, axis=1)
+                        out[k, at : at + have.shape[1]] = have[rows[key]]
+                at += have.shape[1]
+            return out
 
         names = [name for name in self.names(firsts[0]) if name.startswith("value:")]
         peaks = [name for name in self.names(firsts[0]) if name.startswith("peak:")]
@@ -192,7 +201,6 @@ class Parts:
             for k, key in enumerate(sessions)
         )
         columns: dict[str, Any] = {name: whole(f"person:{name}") for name in _COLUMNS}
-        size = len(columns["weight_kg"])
         return Result(
             self.crowd.course,
             Population(self.crowd.seed, np.arange(firsts[0], firsts[0] + size), **columns),

@@ -7,6 +7,7 @@ written, so a refusal leaves no file and no half of one.
 from __future__ import annotations
 
 import json as json_text
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -195,7 +196,34 @@ def _own_equations(order: Order) -> str | None:
     if order.model == "all":
         sentence = "mechanism: own equations run with one plasma model, not with all; choose one with --model"
         raise Refusal("MECHANISM-MODEL", sentence, field="model", value="all")
-    return _equations(order.mechanism)
+    text = _equations(order.mechanism)
+    _refuse_unnamed(order, text)
+    return text
+
+
+def _refuse_unnamed(order: Order, text: str) -> None:
+    """Refuses with MECHANISM-UNUSED what is told of people or belief and own equations `text` have no name for."""
+    from regrow.catalog import conditions
+    from regrow.readouts import READOUTS
+
+    named = set(re.findall(r"[A-Za-z_]\w*", re.sub(r"(//|#).*", "", text)))
+    condition = conditions.find(order.condition or None)
+    starts: set[str] = set()
+    if condition is not None:
+        shown = (need for name in condition.readouts for need in READOUTS[name].needs)
+        starts = {*condition.sets, *shown, *(("M0",) if condition.baseline else ())}
+    wanted = {
+        "baseline": {"M0"} if order.baseline else set(),
+        "belief": {"X"} if order.belief != "open" else set(),
+        "condition": starts,
+    }
+    for option, names in wanted.items():
+        if names and not names & named:
+            sentence = (
+                f"{option}: the equations given do not name {' or '.join(sorted(names))}, so it would change nothing; "
+                "leave it out, or use that name in the text"
+            )
+            raise Refusal("MECHANISM-UNUSED", sentence, field=option, value=getattr(order, option))
 
 
 def _every(order: Order) -> float | None:
@@ -207,7 +235,7 @@ def export(order: Order, form: str, out: Path) -> tuple[str, ...]:
     from importlib import import_module
 
     course, people = read(order)
-    equations = _equations(order.mechanism) if order.mechanism is not None else None
+    equations = _own_equations(order)
     return import_module(f"regrow.exchange.{FORMS[form]}").export(course, people, out, equations)
 
 

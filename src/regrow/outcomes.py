@@ -6,6 +6,7 @@ scale is read from that rated MADRS, so that a person's scores at one visit belo
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -56,7 +57,7 @@ def outcomes(result: Result) -> dict[str, Outcome]:
         return [_seen(name, hours / 24, visits, some.people.baseline) for name in names]
 
     blocks = range(0, people.n, _BLOCK)
-    with ThreadPoolExecutor() if len(blocks) > 1 else nullcontext() as pool:  # NumPy leaves Python's lock
+    with ThreadPoolExecutor(os.cpu_count()) if len(blocks) > 1 else nullcontext() as pool:  # NumPy leaves Python's lock
         found = list(pool.map(seen, blocks) if pool else map(seen, blocks))
     return {name: _outcome(name, rows) for name, rows in zip(names, zip(*found, strict=True), strict=True)}
 
@@ -79,8 +80,8 @@ class _Seen(NamedTuple):
 
 def _seen(name: str, days: np.ndarray, madrs: np.ndarray, baseline: np.ndarray) -> _Seen:
     start = _read(name, baseline[:, None], baseline)[:, 0]
-    scores = _read(name, madrs, baseline)
-    return _Seen(start, scores[:, -1], *_relapsed(shelf.get(READOUTS[name].scale), start, days, scores[:, :-1]))
+    scores = _read(name, madrs, baseline)  # of which only a copy of the end stays in memory
+    return _Seen(start, scores[:, -1].copy(), *_relapsed(shelf.get(READOUTS[name].scale), start, days, scores[:, :-1]))
 
 
 def _outcome(name: str, rows: Sequence[_Seen]) -> Outcome:

@@ -337,6 +337,28 @@ def test_an_argument_that_a_run_cannot_use_is_refused_not_ignored(refused, name,
         assert code == "OPTION-UNUSED"
 
 
+OWN = "var R has mg_per_L; const k has per_hour; k = 1; R = 0; R' = k * (C_S - R); // no M0, no X"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "name"),
+    [
+        ("--baseline", "20", "M0"),
+        ("--belief", "masked", "X"),
+        ("--condition", "crps", "pain_left"),
+        ("--with", "lithium", "lambda_Li"),
+        ("--without", "ampa", "q_AMPA"),
+    ],
+)
+@pytest.mark.parametrize("command", [["simulate"], ["export", "sbml"], ["export", "nonmem"], ["export", "c"]])
+def test_what_own_equations_have_no_name_for_is_refused_not_ignored(refused, command, option, value, name):
+    Path("own.ant").write_text(OWN)
+    written = {"simulate": "x.csv", "sbml": "x.xml", "nonmem": "x.csv", "c": "x.c"}[command[-1]]
+    code, sentence = refused(*command, "single", "--mechanism", "own.ant", option, value, "--out", written)
+    assert code in ("MECHANISM-UNUSED", "SWITCH-UNUSED")
+    assert name in sentence
+
+
 @pytest.mark.parametrize(
     ("args", "says"),
     [
