@@ -223,6 +223,7 @@ def test_a_newcomer_goes_from_the_first_call_to_the_way_home(clinic, tablet):
     page.get_by_label("Read back").fill("40")
     press(page, "Start")
     expect(page.locator(".live")).to_contain_text("drug running")
+    expect(page.locator("#panel > h1")).to_be_in_viewport()  # what begins is seen from its top
     for minute in (10, 20, 30, 40):
         jump(clinic, 10, nurse)
         if minute == 40:

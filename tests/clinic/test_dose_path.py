@@ -1,6 +1,7 @@
 """The dose on its way from the order to the pump: every place where a wrong number could slip through."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from django.utils import timezone
 from test_session import register, to_the_door
 
 from regrow.catalog import protocols
-from regrow.clinic import access, chain, facts, live
+from regrow.clinic import access, chain, facts, forecast, live
 from regrow.clinic.models import Duty, Session
 from regrow.clinic.planning import arithmetic, plan_of
 from regrow.refusal import Refusal
@@ -165,6 +166,18 @@ def test_what_stands_before_the_door_is_drawn_again_when_time_alone_has_changed_
     )
     assert "R-DC-01" in before.stands
     assert "R-DC-01" not in after.stands
+
+
+def test_a_baseline_on_another_scale_is_not_taken_for_one_on_the_models_own():
+    asked = forecast.Planned("single", "", None, "", "iv", 80.0, 40.0, True, "MADRS", 20.0)
+    own, other, none = (
+        forecast.course(replace(asked, scale=scale, baseline=score))
+        for scale, score in (("MADRS", 20.0), ("GAD-7", 20.0), ("MADRS", None))
+    )
+    assert own.median[0] == pytest.approx(20, abs=1)
+    assert other.median == none.median != own.median
+    assert "baseline of 20 on GAD-7 says nothing here" in other.cautions[0]
+    assert other.cautions[1:] == none.cautions
 
 
 def test_a_pump_sheet_refuses_a_vial_that_is_not_sold():

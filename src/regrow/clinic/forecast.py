@@ -184,12 +184,18 @@ def _course(planned: Planned) -> Band | None:
         duration=f"{duration:g} min" if duration is not None and planned.route == "iv" else None,
         days=planned.days or None,
     )
-    name = SCALES.get(planned.scale.strip().upper(), "madrs")
-    madrs = planned.baseline
+    asked = planned.scale.strip().upper()
+    name = SCALES.get(asked, "madrs")
+    madrs = planned.baseline if asked in ("MADRS", *SCALES) else None
     if madrs is not None and name == "phq9":
         madrs = float(scales.link("phq-9", "madrs", madrs).values)
     if madrs is not None and not 0 < madrs < 60:
         madrs = None
+    own = ()
+    if planned.baseline is not None and madrs is None:  # 15 on another scale is no 15 on this one
+        own = (
+            f"the baseline of {planned.baseline:g} on {planned.scale} says nothing here: a usual depression is drawn",
+        )
     last = chosen.days[-1] if chosen.days else 0.0
     plan = regimen.Course(protocol=chosen, until_h=(last + 28) * 24)
     run = simulate.run(plan, _population(planned.weight, planned.age, planned.female, madrs))
@@ -207,6 +213,6 @@ def _course(planned: Planned) -> Band | None:
         tuple(map(float, high)),
         PEOPLE,
         response,
-        run.cautions,
+        (*own, *run.cautions),
         tuple(results.citations(run)),
     )

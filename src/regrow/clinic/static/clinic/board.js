@@ -179,11 +179,13 @@
     const task = tasks.find((each) => each.type === "main"), there = task && document.getElementById(task.target?.id);
     if (!there) return;
     task.target = there; // something else may have been drawn there since the tap
-    const refused = ctx.response.headers.get("Regrow-Refused"), again = carry(there, refused ? null : ctx.request.form), top = scrollY;
+    const refused = ctx.response.headers.get("Regrow-Refused"), again = carry(there, refused ? null : ctx.request.form), top = scrollY, was = there.dataset.phase;
     ctx.again = () => {
+      const now = document.getElementById(there.id), phases = [was, now.dataset.phase];
       again();
       scrollTo(scrollX, top); // old and new stood there together for a moment, and the browser followed the old one down
-      if (refused) beside(document.getElementById(there.id), ctx.request.form);
+      if (refused) beside(now, ctx.request.form);
+      else if (now.id === "panel" && phases[0] !== phases[1] && !phases.includes("paused")) now.scrollIntoView(); // another screen begins
     };
   });
   // A refusal stands at the form it answers, unfolded and in sight: at the top of the page nobody would see it.
