@@ -398,7 +398,7 @@ def test_a_refusal_and_what_was_typed_stand_while_others_write_until_they_are_an
     page = tablet("diaz", service_workers="block").open(session_path(clinic))
     expect(page.locator(".live")).to_contain_text("strongest")
     top = "document.querySelector('.act form.vitals').getBoundingClientRect().top"
-    page.locator(".act form.vitals button").scroll_into_view_if_needed()
+    page.evaluate("document.querySelector('.act form.vitals button').scrollIntoView({ block: 'end' })")
     before = page.evaluate(top)
     round_of_vitals(page.locator(".act"), 245)
     expect(page.locator(".act form.vitals p.problem")).to_contain_text("IMPLAUSIBLE")

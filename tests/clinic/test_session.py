@@ -1,13 +1,17 @@
 """A session through HTTP, from the gate to the sign-off, by a jumped clock."""
 
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from conftest import CALM, GATE, LEAVE, PIN, begin, new_course, new_lot, new_patient, to_the_gate
+from django.utils import timezone
 
 from regrow.catalog import protocols
-from regrow.clinic import access, chain, facts
+from regrow.clinic import access, chain, facts, rems
 from regrow.clinic.models import Entry, Session
+from regrow.clinic.states import Reading, State
+from regrow.safety import Vitals
 
 
 def state(cast, session):
@@ -577,6 +581,28 @@ def test_what_stands_on_the_evaluation_is_kept_before_it_is_signed_and_a_nurse_s
     assert cast["doctor"].post(path, {**sent, "summary": "As read over.", "sign": "yes"}).status_code == 302
     signed = facts.signed_evaluation(patient)
     assert (signed.summary, signed.signed_by.name) == ("As read over.", "Dr Lee")
+
+
+def test_the_sheets_say_what_was_given_and_who_took_the_person_home(cast, running):
+    cast.wait(10)
+    cast.entry("nurse", running, "stop", reason="the person asks", given_mg=9.5)
+    cast.entry("nurse", running, "check", **LEAVE, escort_name="Bo Brother")
+    home = cast["nurse"].get(f"/sessions/{running.key}/leaving").content.decode()
+    assert "You had 9.5 mg of ketamine (40 mg were ordered) from" in home
+    assert ("Bo Brother" in home, "Ann Friend" in home) == (True, False)
+    sheet = cast["nurse"].get(f"/sessions/{running.key}/sheet").content.decode()
+    assert "(the person asks). Given 9.5 mg of 40 mg." in sheet
+
+
+@pytest.mark.parametrize(("rr", "spo2", "said"), [(0, 97, "yes"), (8, 90, "no"), (7, 97, "yes"), (None, 89, "yes")])
+def test_the_monitoring_form_counts_no_breath_as_respiratory_depression_and_dates_by_the_clinics_clock(rr, spo2, said):
+    begun = datetime(2026, 11, 24, 2, tzinfo=UTC)
+    reading = Reading(1, begun + timedelta(minutes=20), "N", Vitals(20, rr=rr, spo2=spo2))
+    person = SimpleNamespace(name="Robin", born=date(1980, 5, 5), sex="female", rems_enrolled=None)
+    s = State(started=begun, readings=(reading,))
+    with timezone.override("America/Chicago"):
+        form = rems.known(s, patient=person, site="Main", first=True, medicines=(), prescriber="Dr Lee", lots=())
+    assert (form["respiratory_depression"], form["date"]) == (said, "2026-11-23")
 
 
 def test_a_step_of_an_emergency_shows_when_it_was_done(cast, running):

@@ -14,6 +14,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from django.utils import timezone
+
 from regrow.clinic.states import Reading, State
 from regrow.refusal import Refusal
 from regrow.safety import classes_of
@@ -100,7 +102,8 @@ def known(
     forty = min((r for r in pressures), key=lambda r: abs(r.vitals.minute - 40), default=None)
     sedation, dissociation = _span(after, "moaas", 5), _span(after, "dissociation", 0)
     minutes = (s.discharged - s.started).total_seconds() / 60 if s.discharged and s.started else None
-    breathing = any((r.vitals.rr or 99) < 8 or (r.vitals.spo2 or 100) < 90 for r in after)
+    counted = [(r.vitals.rr, r.vitals.spo2) for r in after]  # no breath at all is a count of 0
+    breathing = any((rr is not None and rr < 8) or (spo2 is not None and spo2 < 90) for rr, spo2 in counted)
     serious = [f for f in s.events if f.payload.get("serious")]
     return {
         "patient_name": patient.name,
@@ -115,7 +118,7 @@ def known(
         "maoi": _yes("MAO inhibitor" in taken),
         "prescriber": prescriber,
         "setting": site,
-        "date": s.started.date().isoformat() if s.started else "",
+        "date": timezone.localdate(s.started).isoformat() if s.started else "",
         "dose_mg": f"{s.given_mg:g}",
         "lot": ", ".join(dict.fromkeys(lots)),
         "total_minutes": "" if minutes is None else f"{minutes:.0f}",

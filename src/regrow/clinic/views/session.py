@@ -42,7 +42,7 @@ def _known_rems(session: Session, s: State, card: cards.Card, medicines: tuple[s
         site=session.chair.site.name,
         first=first,
         medicines=medicines,
-        prescriber=", ".join(card.prescribers),
+        prescriber=", ".join(s.begun_with.get("prescribers") or card.prescribers),
         lots=lots,
     )
     held = {**told, **s.rems.get("fields", {})}
