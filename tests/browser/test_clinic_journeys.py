@@ -517,7 +517,8 @@ def test_a_passkey_is_registered_and_unlocks_an_idle_screen_only_with_its_holder
     page.goto(f"{base}/accounts/2fa/webauthn/add/")
     if page.locator("input[type=password]").count():  # the password is asked once more
         page.locator("input[type=password]").fill(word)
-        page.locator("main form button").first.click()
+        with page.expect_navigation():  # until it is loaded its button has no ears
+            page.locator("main form button").first.click()
     page.locator("#mfa_webauthn_add").click()
     page.wait_for_url(re.compile("/accounts/2fa/(recovery-codes/)?$"))
     jump(clinic, 601, nurse)
