@@ -128,9 +128,11 @@ def test_entries_made_while_the_server_is_dead_wait_and_arrive_in_order_once(bro
     time.sleep(AWAY_SECONDS)
     type_vitals(page, 133)
     waiting(page, 3)
+    time.sleep(1)
     page.locator("summary", has_text="Pause").click()
     page.get_by_role("button", name="the person asks").first.click()
     waiting(page, 4)
+    time.sleep(1)  # a time is known as well as the way to the server is quick: what a hand does in turn keeps its turn
     page.get_by_role("button", name="Resume").click()
     waiting(page, 5)
     clinic.start()
