@@ -45,6 +45,11 @@ ROUTES = {
     "nasal": Dose("esketamine", 84.0, "mg", "intranasal"),
     "oral": Dose("ketamine", 2.0, "mg/kg", "oral"),
 }
+# 2 mg/kg in a minute, then 41 ug/kg/min for two hours
+ANAESTHETIC = (
+    Dose("ketamine", 2.0, "mg/kg", "iv", 1 / 60),
+    Dose("ketamine", 2.46, "mg/kg/h", "iv", 2.0, offset_h=1 / 60),
+)
 
 
 @dataclass(frozen=True)
@@ -65,14 +70,17 @@ class Arm:
 
 def arm(routes: str, sessions: int, n: int, seed: int) -> Arm:
     """`n` drawn people with `sessions` sessions 1 to 10 days apart by a route of `ROUTES`, or by all of them in turn
-    ("mixed"), and times around each session and every 12 h until 28 days after the last."""
+    ("mixed"), or anaesthetised ("anaesthetic"), and times around each session and every 12 h until 28 days after the
+    last."""
     draw = np.random.default_rng([seed, sessions, len(routes)])
     gaps = draw.choice([1.0, 2.0, 3.0, 4.0, 7.0, 10.0, 2.37], sessions - 1)
     days = tuple(np.concatenate([[0.0], np.cumsum(gaps)]).tolist())
-    kinds = [ROUTES[routes]] if routes != "mixed" else [dose for dose in ROUTES.values() if dose.duration_h != 0]
     if routes == "mixed":  # one plasma model carries one drug at a time here: the spray gives ketamine
-        kinds = [d if d.drug == "ketamine" else Dose("ketamine", 56.0, "mg", "intranasal") for d in kinds]
-    doses = tuple((kinds[k % len(kinds)],) for k in range(sessions))
+        kinds = [(d if d.drug == "ketamine" else Dose("ketamine", 56.0, "mg", "intranasal"),)
+                 for d in ROUTES.values() if d.duration_h != 0]  # fmt: skip
+    else:
+        kinds = [ANAESTHETIC if routes == "anaesthetic" else (ROUTES[routes],)]
+    doses = tuple(kinds[k % len(kinds)] for k in range(sessions))
     protocol = Protocol("oracle", routes, "test", (Phase("all", doses, days),), doses[0])
     course = Course(protocol, until_h=24 * (days[-1] + 28), belief=str(draw.choice(["open", "masked", "none"])))
     setup = Assembly(course, Population.draw(n, seed))

@@ -39,3 +39,15 @@ def test_a_large_bolus_keeps_every_bar_and_a_coarse_grid_that_does_not_is_made_f
     coarse = some.solved(OUTPUTS, accuracy="standard", precision="mixed")
     assert "a finer grid was used for all" in " ".join(coarse.notices)
     assert misses(OUTPUTS, coarse.values, wanted)["D"].max() <= 1e-4
+
+
+def test_an_anaesthetic_is_halved_until_it_holds_and_never_left_to_the_slow_solver() -> None:
+    """2 mg/kg in a minute and then 41 ug/kg/min: BDNF is off on the finest grid of the house and on its half."""
+    some = arm("anaesthetic", 1, 2, seed=1)
+    found = some.solved(OUTPUTS)
+    assert "so a finer grid was used for all" in " ".join(found.notices)
+    assert "general" not in " ".join(found.notices)
+    wanted = np.stack([reference(some, person, OUTPUTS) for person in range(some.n)], axis=1)
+    apart = misses(OUTPUTS, found.values, wanted)
+    for output, (_, bar) in BARS.items():
+        assert apart[output].max() <= bar, output
