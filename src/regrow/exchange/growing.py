@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,9 @@ class Parquet:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._writer: Any = None
+        # The disk works while people are solved: else all of it waits for the last sync.
+        self._disk = ThreadPoolExecutor(1)
+        self._synced: Future[None] | None = None
 
     def add(self, dataset: xarray.Dataset) -> None:
         import pyarrow.parquet as pq
@@ -42,6 +46,15 @@ class Parquet:
                 }
                 self._writer = pq.ParquetWriter(str(self._path), table.schema, **light)
             self._writer.write_table(table)
+        if self._synced is None or self._synced.done():
+            self._wait()
+            self._synced = self._disk.submit(_sync, self._path)
+
+    def _wait(self) -> None:
+        """Until the disk has what it was given. Raises what went wrong there: it is told once, and then forgotten."""
+        done, self._synced = self._synced, None
+        if done is not None:
+            done.result()
 
     def close(self, dataset: xarray.Dataset) -> None:
         """`dataset` has the attrs and the sessions of the whole run."""
@@ -49,10 +62,21 @@ class Parquet:
             self._writer.add_key_value_metadata(files.provenance(dataset))
             self._writer.close()
             self._writer = None
+        self._wait()
+        self._disk.shutdown()
 
     def abandon(self) -> None:
         if self._writer is not None:
             self._writer.close()
+        self._disk.shutdown()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fdatasync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class Netcdf:
