@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.lib import format as layout
 
 from regrow import __version__, engine, simulate
 from regrow.engine import cache
@@ -122,7 +123,10 @@ class Parts:
         with temporary.open("wb") as stream:
             for name, values in arrays.items():
                 places[name] = stream.tell()
-                np.save(stream, values, allow_pickle=False)
+                # not numpy.save: it knows no full disk, only that fewer bytes were written than asked
+                flat = np.ascontiguousarray(values)
+                layout.write_array_header_1_0(stream, layout.header_data_from_array_1_0(flat))
+                stream.write(flat.reshape(-1).view(np.uint8).data)
             end = stream.tell()
             stream.write(json.dumps(places).encode() + end.to_bytes(8, "little"))
         os.replace(temporary, self._path(first))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import resource
 import subprocess
 import sys
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -17,7 +18,7 @@ import xarray
 from regrow import crowd, order, results, simulate
 from regrow.catalog import protocols
 from regrow.people import Population, Stated
-from regrow.refusal import Refusal
+from regrow.refusal import Failure, Refusal
 from regrow.regimen import Course
 
 TIMES = (0.0, 24.0, 168.0)
@@ -157,6 +158,17 @@ def test_a_failure_leaves_what_was_there_before(tmp_path: Path) -> None:
         crowd.write(WEEK, (out,), executor=Broken(1))
     assert [path.name for path in tmp_path.iterdir()] == ["x.parquet"]
     assert out.read_text() == "before"
+
+
+def test_a_disk_that_fills_while_parts_are_written_is_called_full(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3_000, before[1]))
+    try:
+        with pytest.raises(Failure, match="OUT-DISK"):
+            crowd.write(WEEK, (tmp_path / "course.parquet",))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_second_run_to_the_same_file_is_refused_while_the_first_is_under_way(tmp_path: Path) -> None:
