@@ -464,6 +464,19 @@ def test_a_device_whose_clock_was_set_between_making_and_sending_still_tells_the
     assert row.payload["clock_off_s"] == 125
 
 
+def test_two_entries_of_one_tablet_keep_their_order_though_one_was_longer_under_way(cast, running):
+    cast.wait(10)
+    now = cast.now().timestamp() * 1000
+    times = []
+    for made, under_way in ((-60000, 300), (-59950, 50), (-50000, 50)):
+        when = {"made_at": now + made, "sent_at": now - under_way}
+        answer = sent_late(cast, running, "nurse", 0, kind="note", payload={"text": str(made)}, **when)
+        times.append(Entry.objects.get(pk=answer.json()["id"]).measured_at)
+    first, second, third = times
+    assert first == second < third
+    assert (third - first).total_seconds() == pytest.approx(9.75)
+
+
 def test_what_was_seen_before_the_discharge_is_kept_though_it_arrives_after_it(cast, running):
     cast.wait(40)
     cast.entry("nurse", running, "vitals", **CALM, late_reason="cuff broken, watched without")

@@ -34,6 +34,7 @@ from regrow.safety import (
 
 IDEM = re.compile(r"[A-Za-z0-9_-]{8,64}")
 OLDEST, FUTURE = timedelta(hours=24), timedelta(seconds=60)
+UNDER_WAY = timedelta(seconds=5)  # how far two entries' ways to the server may differ
 # What was seen while the person sat there is kept, though it arrives after they left.
 TRUE_THEN = frozenset({"vitals", "chip", "miss", "line"})
 # What may still be written when the session is closed; an adverse event may show the day after.
@@ -86,6 +87,19 @@ def true_time(sent: Sent, now: datetime) -> tuple[datetime, float]:
     return sent.made_at - timedelta(seconds=skew), skew
 
 
+def _in_order(session: Session, staff: Staff, sent: Sent, at: datetime) -> datetime:
+    """`at`, but not before the entry that the same person made before. Time on the way to the server counts as an error
+    of the device's clock, so that an entry long under way seems younger than the next one."""
+    if sent.made_at is None:
+        return at
+    mine = Entry.objects.filter(
+        session=session, author=staff, made_at__lte=sent.made_at, made_at__gt=sent.made_at - UNDER_WAY
+    )
+    before = mine.order_by("made_at", "id").last()
+    late = before is not None and timedelta(0) < before.measured_at - at <= UNDER_WAY
+    return before.measured_at if late else at
+
+
 @action("session.write")
 def record(act: Act, session: Session, sent: Sent) -> Kept:
     """Keeps one entry and says so only when it is on disk; refuses with a code what must not be kept."""
@@ -109,6 +123,7 @@ def record(act: Act, session: Session, sent: Sent) -> Kept:
             field="sent_at",
         )
     at, skew = true_time(sent, act.now)
+    at = _in_order(session, act.staff, sent, at)
     if at > act.now + FUTURE:
         raise Refusal("ENTRY-TIME", f"entry: made {at:%H:%M:%S}, after now; set the device's clock.", field="made_at")
     if at < act.now - OLDEST:
