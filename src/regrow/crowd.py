@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.lib import format as layout
 
-from regrow import __version__, engine, simulate
+from regrow import __version__, engine, processes, simulate
 from regrow.engine import cache
 from regrow.people import Population, Stated
 from regrow.refusal import Refusal
@@ -289,7 +289,7 @@ def solved(
         if ready:
             people = min(ready * crowd.part, crowd.n)
             notice(f"goes on from a run that was cut off: {people} of {crowd.n} people are done")
-        pool = stack.enter_context(simulate.pool(workers, executor))
+        pool = stack.enter_context(processes.pool(workers, executor))
         if pool is None:
             pool = stack.enter_context(engine.threads(len(os.sched_getaffinity(0))))
         left = list(reversed(crowd.parts)) if each else []

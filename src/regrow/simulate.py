@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from regrow import processes
 from regrow.assembly import Assembly
 from regrow.catalog import drugs, models
 from regrow.engine import solve
@@ -194,7 +194,7 @@ def run(
     how = How(equations, accuracy, precision, 1 if shared else 0, only, scaled or {})
     jobs = [(course, chunk, grid, how) for chunk in chunks]
     parts: list[_Part] = []
-    with pool(workers if shared else 1, executor) as place:
+    with processes.pool(workers if shared else 1, executor) as place:
         for part in place.map(solve_chunk, jobs) if place else map(solve_chunk, jobs):
             parts.append(part)
             tell(progress, len(parts) / len(chunks))
@@ -205,47 +205,6 @@ def checked(course: Course, people: Population, equations: str | None = None) ->
     """What to be careful with; refuses what the model, the drug or the route does not hold for, before any solving."""
     whole = Assembly(course, people, equations)
     return (*whole.cautions, *whole.switches.notes)
-
-
-def _leave_ctrl_c() -> None:
-    """In a worker: Ctrl-C is for the process that asked, which ends its workers when it ends itself."""
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # held back until here, see `pool`
-
-
-@contextmanager
-def pool(workers: int, executor: Executor | None) -> Iterator[Executor | None]:
-    """Where chunks are solved: the caller's executor, so many processes of our own, or None for this process."""
-    if executor is not None and workers > 1:
-        sentence = f"workers: {workers} beside an executor, which has workers of its own; give one of the two"
-        raise Refusal("WORKERS-TWICE", sentence, field="workers", value=workers)
-    if executor is not None or workers == 1:
-        yield executor
-        return
-    import signal
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
-    class Workers(ProcessPoolExecutor):
-        """Starts its processes with Ctrl-C held back, until they know to leave it alone."""
-
-        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
-            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            try:
-                return super().submit(fn, *args, **kwargs)
-            finally:
-                signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-    # spawned, not forked: a copy of a process with threads may hang
-    own = Workers(workers, get_context("spawn"), initializer=_leave_ctrl_c)
-    try:
-        yield own
-    except BaseException:
-        own.shutdown(wait=False, cancel_futures=True)  # what they work on is of no use any more
-        raise
-    own.shutdown()
 
 
 def tell(progress: Callable[[float], None] | None, share: float) -> None:

@@ -111,7 +111,7 @@ def staged(targets: Sequence[Path]) -> Iterator[list[Path]]:
         for temporary, place in pairs:
             os.replace(temporary, place)
         for folder in {target.parent for _, target in pairs}:
-            _sync_folder(folder)
+            sync(folder)
     except OSError as problem:
         raise failure(place, problem) from problem
     finally:
@@ -119,8 +119,9 @@ def staged(targets: Sequence[Path]) -> Iterator[list[Path]]:
             temporary.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync(place: Path) -> None:
+    """Until the disk has this file, or this folder's names."""
+    descriptor = os.open(place, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -48,7 +48,7 @@ class Parquet:
             self._writer.write_table(table)
         if self._synced is None or self._synced.done():
             self._wait()
-            self._synced = self._disk.submit(_sync, self._path)
+            self._synced = self._disk.submit(files.sync, self._path)
 
     def _wait(self) -> None:
         """Until the disk has what it was given. Raises what went wrong there: it is told once, and then forgotten."""
@@ -69,14 +69,6 @@ class Parquet:
         if self._writer is not None:
             self._writer.close()
         self._disk.shutdown()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fdatasync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class Netcdf:
