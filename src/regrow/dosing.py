@@ -26,7 +26,7 @@ AMOUNT_UNITS = ("mg", "mg/kg", "mg/h", "mg/kg/h")
 WEIGHTS = ("actual", "ideal", "adjusted")
 KETAMINES = ("ketamine", "esketamine", "arketamine")
 # mg of hydrochloride that hold 1 mg of base, the same for the racemate and both enantiomers (Ketalar and Spravato
-# labels: 10 mg/mL base = 11.53 mg/mL hydrochloride; 28 mg = 32.3 mg). Other drugs' factors come from their drug files.
+# labels: 10 mg/mL base = 11.53 mg/mL hydrochloride; 28 mg = 32.3 mg).
 HYDROCHLORIDE_PER_BASE = 1.153
 DEVICE_MG, DEVICES, DEVICE_GAP_H = 28.0, 3, 5 / 60  # esketamine nasal device (Spravato label): 28 mg, 5 min apart
 DEFAULT_DOSE, DEFAULT_DURATION = "0.5 mg/kg", "40 min"  # where a source states none: shown as assumed
@@ -126,17 +126,11 @@ class Dose:
         """When it has all been given, in h from the session's start."""
         return self.offset_h + self.duration_h
 
-    def mg(
-        self,
-        weight_kg: Numbers,
-        height_cm: Numbers | None = None,
-        female: bool | np.ndarray | None = None,
-        hydrochloride_per_base: float | None = None,
-    ) -> Any:
+    def mg(self, weight_kg: Numbers, height_cm: Numbers | None = None, female: bool | np.ndarray | None = None) -> Any:
         """mg of base in all: a float for one person, an array (n,) for arrays; a rate times its duration.
 
-        Ideal and adjusted weight need height and sex (HEIGHT-MISSING). `hydrochloride_per_base` is the drug file's
-        factor; the ketamines have their own, any other drug dosed as hydrochloride needs it (SALT-FACTOR).
+        Ideal and adjusted weight need height and sex (HEIGHT-MISSING); hydrochloride is reckoned for the ketamines
+        alone (SALT-FACTOR).
         """
         mass: Any = self.amount * (self.duration_h if self.unit.endswith("/h") else 1.0)
         if self.unit.startswith("mg/kg"):
@@ -145,13 +139,12 @@ class Dose:
             mass = mass + 0.0 * weight_kg  # the same mg for everyone, still one value for each
         if self.salt == "base":
             return mass
-        factor = hydrochloride_per_base or (HYDROCHLORIDE_PER_BASE if self.drug in KETAMINES else None)
-        if factor is None:
+        if self.drug not in KETAMINES:
             sentence = (
                 "is dosed as hydrochloride, which is reckoned for the ketamines only; give the dose in mg of base"
             )
             raise _refuse("SALT-FACTOR", "drug", self.drug, sentence)
-        return mass / factor
+        return mass / HYDROCHLORIDE_PER_BASE
 
     def _dosing_weight(self, weight_kg: Any, height_cm: Any, female: Any) -> Any:
         if self.weight == "actual":

@@ -81,7 +81,7 @@ class _Seen(NamedTuple):
 def _seen(name: str, days: np.ndarray, madrs: np.ndarray, baseline: np.ndarray) -> _Seen:
     start = _read(name, baseline[:, None], baseline)[:, 0]
     scores = _read(name, madrs, baseline)  # of which only a copy of the end stays in memory
-    return _Seen(start, scores[:, -1].copy(), *_relapsed(shelf.get(READOUTS[name].scale), start, days, scores[:, :-1]))
+    return _Seen(start, scores[:, -1].copy(), *relapsed(shelf.get(READOUTS[name].scale), start, days, scores[:, :-1]))
 
 
 def _outcome(name: str, rows: Sequence[_Seen]) -> Outcome:
@@ -97,21 +97,16 @@ def _percent(reached: np.ndarray | None) -> float | None:
     return None if reached is None else 100 * float(np.mean(reached))
 
 
-def relapsed(scale: scales.Scale, start: np.ndarray, days: np.ndarray, seen: np.ndarray) -> float | None:
-    """Of the people who responded at one of the visits, the percentage who relapse after their best one.
-
-    `start` (n,), `days` (v,), `seen` (n, v). None where the scale has no such rule or nobody responded.
-    """
-    return _share([_relapsed(scale, start, days, seen)])
-
-
 def _share(counts: Iterable[tuple[int, int]]) -> float | None:
     relapses, responses = np.sum(list(counts), axis=0)
     return 100 * float(relapses) / float(responses) if responses else None
 
 
-def _relapsed(scale: scales.Scale, start: np.ndarray, days: np.ndarray, seen: np.ndarray) -> tuple[int, int]:
-    """How many people relapse after their best visit, and how many had responded at one of the visits."""
+def relapsed(scale: scales.Scale, start: np.ndarray, days: np.ndarray, seen: np.ndarray) -> tuple[int, int]:
+    """How many people relapse after their best visit, and how many had responded at one of the visits.
+
+    `start` (n,), `days` (v,), `seen` (n, v). Nobody where the scale has no rule of relapse.
+    """
     if scale.relapse_rule is None or scale.response_rule is None or not len(days):
         return 0, 0
     best, lowest = seen.argmin(axis=1), seen.min(axis=1)

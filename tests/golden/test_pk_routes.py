@@ -6,6 +6,7 @@ import pytest
 from pk_oracle import record, shelf
 
 from regrow.catalog import drugs, models
+from regrow.dosing import Dose
 
 
 def area(model, drug, route, name="C_S", effects=()):
@@ -124,14 +125,15 @@ def test_clearance_of_r_ketamine_lies_near_the_two_measured_ratios():
 @record("salt_base")
 def test_salts_are_counted_as_base():
     """salt_base: 11.53 mg of hydrochloride are 10 mg of base, a 32.3-mg spray device is 28 mg."""
-    assert drugs.base_mg("ketamine", 11.53, "hydrochloride") == pytest.approx(10.0)
-    assert drugs.base_mg("esketamine", 32.3, "hydrochloride") == pytest.approx(28.0, abs=0.02)
+    assert Dose.of("11.53 mg HCl", "ketamine").mg(70.0) == pytest.approx(10.0)
+    assert Dose.of("32.3 mg HCl", "esketamine", "nasal").mg(70.0) == pytest.approx(28.0, abs=0.02)
 
 
 def test_memantine_settles_in_the_label_range_on_20_mg_a_day():
     """Memantine product information: 70 to 150 ng/mL at steady state on 20 mg of hydrochloride a day."""
-    mg = drugs.base_mg("memantine", 20.0, "hydrochloride")
-    given = models.inputs("d1", "memantine", "oral", mg, 0.0)
+    usual = drugs.get("memantine").usual
+    assert usual is not None
+    given = models.inputs("d1", "memantine", "oral", Dose.of(usual.dose, "memantine", "oral").mg(70.0), 0.0)
     linear = shelf("memantine-label")
     level = 1000 / 24 * (linear.total(given, "C_S") + linear.total(given, "C_R"))
     assert 70 <= level <= 150

@@ -204,11 +204,6 @@ def test_a_missing_file_is_refused():
     assert code_of(protocols.get, "no/such.toml") == "PROTOCOL-FILE"
 
 
-@pytest.mark.parametrize("drug", dosing.KETAMINES)
-def test_the_salt_factor_of_dosing_is_the_drug_file_s(drug):
-    assert drugs.get(drug).salts["hydrochloride"] == dosing.HYDROCHLORIDE_PER_BASE
-
-
 def test_the_nasal_device_of_dosing_is_the_drug_file_s():
     device = drugs.route("esketamine", "intranasal").device
     assert device is not None

@@ -61,9 +61,9 @@ def test_a_relapse_needs_a_response_first_and_high_scores_twice_after_it(single)
     start, days = np.full(4, 33.0), np.array([7.0, 14.0, 21.0, 28.0])
     madrs = shelf.get("MADRS")
     seen = np.array([[10, 25, 25, 25], [10, 25, 12, 25], [30, 30, 30, 30], [10, 10, 10, 10]], float)
-    assert outcomes.relapsed(madrs, start, days, seen) == pytest.approx(100 / 3)
-    assert outcomes.relapsed(madrs, start[2:3], days, seen[2:3]) is None
-    assert outcomes.relapsed(shelf.get("QIDS-SR-16"), start, days, seen) is None
+    assert outcomes.relapsed(madrs, start, days, seen) == (1, 3)
+    assert outcomes.relapsed(madrs, start[2:3], days, seen[2:3]) == (0, 0)
+    assert outcomes.relapsed(shelf.get("QIDS-SR-16"), start, days, seen) == (0, 0)
 
 
 def test_without_the_drug_the_same_people_keep_expectancy_and_lose_the_rest():

@@ -66,12 +66,6 @@ def test_an_unknown_covariate_effect_is_refused_with_those_that_exist():
     assert "grapefruit" in caught.value.sentence
 
 
-def test_a_salt_that_a_drug_does_not_have_is_refused():
-    with pytest.raises(Refusal) as caught:
-        drugs.base_mg("midazolam", 5.0, "hydrochloride")
-    assert caught.value.code == "DRUG-SALT"
-
-
 def test_the_physical_ceilings_are_those_of_the_interface():
     assert drugs.ceilings("ketamine") == {
         "iv": 15,

@@ -89,7 +89,7 @@ class Usual(_Row):
 
 
 class Drug(_Row):
-    """One drug. `shares` splits a dose into the enantiomers, `salts` are mg of salt per mg of base.
+    """One drug. `shares` splits a dose into the enantiomers.
 
     `model` names the drug's own pharmacokinetic model where the ketamine shelf does not hold for it; `sets` gives
     parameters of the mechanism their value under this drug (as a switch does); `moves` names states that each session
@@ -101,8 +101,6 @@ class Drug(_Row):
     id: str
     title: str
     shares: dict[Literal["S", "R"], float] = {}
-    molar_mass_g_mol: float | None = None
-    salts: dict[str, float] = {"base": 1.0}
     strengths_mg_ml: tuple[float, ...] = ()
     model: str | None = None
     sets: dict[str, float] = {}
@@ -119,8 +117,6 @@ class Drug(_Row):
     def _whole(self) -> Drug:
         if self.shares and abs(sum(self.shares.values()) - 1.0) > 1e-9:
             raise ValueError("the enantiomer shares must add up to 1")
-        if self.salts.get("base") != 1.0:
-            raise ValueError("salts must hold base = 1.0")
         return self
 
 
@@ -143,20 +139,6 @@ def route(drug: str | Drug, route: str) -> Given:
     known = ", ".join(found.routes) or "none: it is never simulated as a dose"
     sentence = f"route: {found.id} has no data for route {route!r}; routes with data: {known}"
     raise Refusal("DRUG-ROUTE", sentence, field="route", value=route)
-
-
-def base_mg(drug: str | Drug, mg: float, salt: str = "base") -> float:
-    """The mg of base in `mg` of the stated salt. Refuses with DRUG-SALT where the drug has no such salt."""
-    found = get(drug)
-    if salt not in found.salts:
-        sentence = f"salt: {found.id} has no salt {salt!r}; state one of {', '.join(found.salts)}"
-        raise Refusal("DRUG-SALT", sentence, field="salt", value=salt)
-    return mg / found.salts[salt]
-
-
-def volumes_ml(drug: str | Drug, mg: float) -> dict[float, float]:
-    """The mL to draw up for `mg` of base, by strength of the vial in mg/mL; empty where the drug has no vial."""
-    return {strength: mg / strength for strength in get(drug).strengths_mg_ml}
 
 
 def ceilings(drug: str | Drug) -> dict[str, float]:

@@ -10,7 +10,7 @@ import json
 import math
 import zlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -110,7 +110,6 @@ class Report:
     rows: tuple[Row, ...]
     people: int
     seed: int
-    cautions: tuple[str, ...] = field(default=())
 
     def tally(self, use: str, keep: Callable[[Row], bool] = lambda row: True) -> Tally:
         """The count of one use, of the rows that `keep` keeps."""

@@ -33,7 +33,6 @@ class Simulated:
     age_y: np.ndarray | float = 45.0
     rating_sd: float = 3.0
     missing: Mapping[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
     left: float = 0.0
     memo: dict = field(default_factory=dict, compare=False)
 

@@ -101,19 +101,9 @@ class Switch:
         return self.intervention.evidence
 
     @property
-    def expected(self) -> Mapping[str, str]:
-        """The direction at each step of the chain that was seen."""
-        return self.intervention.expected
-
-    @property
     def strength(self) -> str:
         """How strong the evidence is: hard, moderate, soft or contested."""
         return self.intervention.strength
-
-    @property
-    def acceptance(self) -> str:
-        """What the model must show."""
-        return self.intervention.acceptance
 
 
 @cache
