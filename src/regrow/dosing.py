@@ -153,7 +153,7 @@ class Dose:
             sentence = f"height: not known, but the dose is per {self.weight} weight; give height and sex"
             raise Refusal("HEIGHT-MISSING", sentence, field="height")
         ideal = ideal_weight(height_cm, female)
-        return ideal if self.weight == "ideal" else ideal + 0.4 * (weight_kg - ideal)
+        return ideal if self.weight == "ideal" else adjusted_weight(weight_kg, ideal)
 
 
 def _any_missing(values: Any) -> bool:
@@ -169,6 +169,11 @@ def ideal_weight(height_cm: Any, female: Any) -> Any:
     inches = height_cm / 2.54 - 60
     over = inches * (inches > 0)
     return 50.0 - 4.5 * female + 2.3 * over
+
+
+def adjusted_weight(weight_kg: Any, ideal_kg: Any) -> Any:
+    """Adjusted body weight in kg: ideal plus 0.4 of what the person weighs beyond it. Takes numbers or arrays."""
+    return ideal_kg + 0.4 * (weight_kg - ideal_kg)
 
 
 def route_named(text: str) -> str:

@@ -664,6 +664,7 @@ def test_devine_ideal_and_adjusted_weight():
     assert w.ideal == pytest.approx(73.0)
     assert w.adjusted == pytest.approx(73 + 0.4 * 27)
     assert weights(100, 177.8, female=True).ideal == pytest.approx(68.5)
+    assert weights(60, 145, female=True).ideal == pytest.approx(45.5)  # below 60 inches as a simulated dose has it
     for kg, cm in ((24, 170), (351, 170), (80, 99), (80, 251)):
         with pytest.raises(Refusal):
             weights(kg, cm, female=False)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from regrow.dosing import adjusted_weight, ideal_weight
 from regrow.refusal import Refusal
 from regrow.safety.finding import Clearance, Finding, Say, amber, judge, never, red, rule
 from regrow.safety.settings import Settings
@@ -31,17 +32,18 @@ class Weights:
 
 
 def weights(weight_kg: float, height_cm: float, female: bool) -> Weights:
-    """Actual, ideal and adjusted weight. Devine: 50 (men) or 45.5 kg (women) + 2.3 kg per inch over 60; adjusted =
-    ideal + 0.4 x (actual - ideal). Source: APA 2017 mentions ideal weight from BMI 30 (memory)."""
+    """Actual, ideal (Devine) and adjusted weight, as a simulated dose counts them (`regrow.dosing`).
+
+    Refuses with WEIGHT-RANGE and HEIGHT-RANGE. Source: APA 2017 mentions ideal weight from BMI 30 (memory).
+    """
     if not 25 <= weight_kg <= 350:
         raise Refusal("WEIGHT-RANGE", f"weight {weight_kg:g} kg is outside 25 to 350 kg; weigh again.", field="weight")
     if not 100 <= height_cm <= 250:
         raise Refusal(
             "HEIGHT-RANGE", f"height {height_cm:g} cm is outside 100 to 250 cm; measure again.", field="height"
         )
-    ideal = (45.5 if female else 50.0) + 2.3 * (height_cm / 2.54 - 60)
-    adjusted = ideal + 0.4 * (weight_kg - ideal)
-    return Weights(weight_kg, ideal, adjusted, weight_kg / (height_cm / 100) ** 2)
+    ideal = ideal_weight(height_cm, female)
+    return Weights(weight_kg, ideal, adjusted_weight(weight_kg, ideal), weight_kg / (height_cm / 100) ** 2)
 
 
 @dataclass(frozen=True)
