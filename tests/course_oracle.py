@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from regrow.assembly import Assembly
+from regrow.dosing import Dose, Session
 from regrow.engine import Bolus, Event, Infusion, Jump, Model, solve
 from regrow.people import Population
-from regrow.regimen import Course, Dose, Phase, Protocol, Session, opening
+from regrow.regimen import Course, Phase, Protocol, opening
 
 RELATIVE, ABSOLUTE = 1e-10, 1e-13
 PLASMA = ("C_S", "C_R", "C_NK", "C_HNK")

@@ -14,10 +14,11 @@ import numpy as np
 
 from regrow import cautions, engine, mechanism
 from regrow.catalog import conditions, drugs, models, structures
+from regrow.dosing import Session, check_ceilings
 from regrow.mechanism import switches
 from regrow.people import Population, normal
 from regrow.refusal import Refusal
-from regrow.regimen import Course, Session, check_ceilings, walk
+from regrow.regimen import Course, walk
 
 Values = dict[str, float | np.ndarray]
 

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from regrow.dosing import KETAMINES, Dose, Session
 from regrow.people import Population
-from regrow.regimen import KETAMINES, Course, Dose, Session, opening
+from regrow.regimen import Course, opening
 from regrow.safety import DoseFacts, Settings, dose_findings
 from regrow.safety.dose import PAIN_MIN
 

@@ -2,7 +2,7 @@
 
 The one thing to know: a dose is stated as clinicians state it (mg, mg/kg, a rate, per ideal weight, as hydrochloride)
 and `Dose.mg` turns it into mg of base for one person or for an array of people. Nothing here knows a schedule; that is
-`regimen.py`, which also gives these names out. Times are h from the session's start, days from the first treatment.
+`regimen.py`. Times are h from the session's start, days from the first treatment.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ DEFAULT_DOSE, DEFAULT_DURATION = "0.5 mg/kg", "40 min"  # where a source states 
 _ROUTE_NAMES = {"nasal": "intranasal", "in": "intranasal", "po": "oral", "sl": "sublingual", "buccal": "sublingual"}
 _ROUTE_NAMES |= {"intravenous": "iv", "intramuscular": "im", "subcutaneous": "sc", "pr": "rectal"}
 _INFUSIBLE = ("iv", "sc")
-_LONGEST_H, _LAST_DAY = 30 * 24.0, 3653.0
+LAST_DAY = 3653.0  # ten years, beyond which a day is a slip of the pen
+_LONGEST_H = 30 * 24.0
 _SAME_TIME_H = 1e-9
 
 
@@ -251,9 +252,9 @@ class Session:
     phase: str = ""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.day <= _LAST_DAY:
+        if not 0 <= self.day <= LAST_DAY:
             raise _refuse(
-                "DAYS-BAD", "day", self.day, f"is outside 0 to {_LAST_DAY:g}; give days from the first treatment"
+                "DAYS-BAD", "day", self.day, f"is outside 0 to {LAST_DAY:g}; give days from the first treatment"
             )
         check_overlap((self,))
 
@@ -338,8 +339,3 @@ def _share(begin: float, end: float, start: float, stop: float) -> float:
     if end == begin:
         return float(start <= begin < stop)
     return max(0.0, min(end, stop) - max(begin, start)) / (end - begin)
-
-
-def postpone(sessions: Sequence[Session], index: int, by_days: float) -> tuple[Session, ...]:
-    """The sessions with the one at `index` and all later ones `by_days` later: a missed visit keeps the order."""
-    return tuple(replace(s, day=s.day + by_days) if i >= index else s for i, s in enumerate(sessions))

@@ -14,62 +14,12 @@ from dataclasses import dataclass, replace
 from itertools import pairwise, takewhile
 from typing import Any
 
-from regrow.dosing import (
-    AMOUNT_UNITS,
-    DEFAULT_DOSE,
-    DEFAULT_DURATION,
-    HYDROCHLORIDE_PER_BASE,
-    KETAMINES,
-    ROUTES,
-    Dose,
-    Session,
-    check_ceilings,
-    check_overlap,
-    given,
-    ideal_weight,
-    ordered,
-    postpone,
-    route_named,
-    segments,
-    sprays,
-)
+from regrow.dosing import DEFAULT_DURATION, KETAMINES, LAST_DAY, Dose, Session, check_overlap, ordered, route_named
 from regrow.refusal import Refusal
 from regrow.units import read
 
-__all__ = [
-    "AMOUNT_UNITS",
-    "BELIEFS",
-    "DEFAULT_DOSE",
-    "DEFAULT_DURATION",
-    "HYDROCHLORIDE_PER_BASE",
-    "KETAMINES",
-    "ROUTES",
-    "Course",
-    "Dose",
-    "Phase",
-    "Progress",
-    "Protocol",
-    "Rule",
-    "Session",
-    "advance",
-    "check_ceilings",
-    "check_overlap",
-    "given",
-    "ideal_weight",
-    "opening",
-    "ordered",
-    "postpone",
-    "read_days",
-    "revise",
-    "route_named",
-    "segments",
-    "sprays",
-    "walk",
-]
-
 BELIEFS = ("open", "saline-blind", "active-placebo", "masked", "none")
-OPEN_ENDED_DAYS, AFTER_LAST_DAYS, SHORTEST_DAYS = 26 * 7.0, 28.0, 7.0
-_LAST_DAY = 3653.0
+OPEN_ENDED_DAYS, AFTERLAST_DAYS, SHORTEST_DAYS = 26 * 7.0, 28.0, 7.0
 
 
 @dataclass(frozen=True)
@@ -135,20 +85,18 @@ class Phase:
             raise self._bad("doses", self.doses, "is empty; give at least one dose for each session")
         if bool(self.days) == (self.every_days is not None):
             raise self._bad("days", self.days, "must stand alone: give either days or every_days, one of the two")
-        if not all(0 <= day <= _LAST_DAY for day in self.days) or list(self.days) != sorted(set(self.days)):
-            raise self._bad(
-                "days", self.days, f"are not rising days from 0 to {_LAST_DAY:g}; sort them, name each once"
-            )
+        if not all(0 <= day <= LAST_DAY for day in self.days) or list(self.days) != sorted(set(self.days)):
+            raise self._bad("days", self.days, f"are not rising days from 0 to {LAST_DAY:g}; sort them, name each once")
         if self.every_days is None and (self.first_day is not None or self.count is not None):
             raise self._bad(
                 "first_day", self.first_day, "and count belong to every_days; leave them out where days are given"
             )
-        if self.every_days is not None and not 0 < self.every_days <= _LAST_DAY:
+        if self.every_days is not None and not 0 < self.every_days <= LAST_DAY:
             raise self._bad(
-                "every_days", self.every_days, f"is outside 0 to {_LAST_DAY:g}; give the days between sessions"
+                "every_days", self.every_days, f"is outside 0 to {LAST_DAY:g}; give the days between sessions"
             )
-        if self.count is not None and not 1 <= self.count <= _LAST_DAY:
-            raise self._bad("count", self.count, f"is outside 1 to {_LAST_DAY:g}; give the number of sessions")
+        if self.count is not None and not 1 <= self.count <= LAST_DAY:
+            raise self._bad("count", self.count, f"is outside 1 to {LAST_DAY:g}; give the number of sessions")
         if self.every_days is not None:
             check_overlap(tuple(self.session(place, place * self.every_days) for place in range(len(self.doses) + 2)))
 
@@ -236,7 +184,7 @@ class Protocol:
         """How long to simulate by default, h: 26 weeks if open-ended, else 28 d after the last session."""
         if self.open_ended:
             return OPEN_ENDED_DAYS * 24
-        return max(SHORTEST_DAYS, max(self.days, default=0.0) + AFTER_LAST_DAYS) * 24
+        return max(SHORTEST_DAYS, max(self.days, default=0.0) + AFTERLAST_DAYS) * 24
 
 
 # --- walking --------------------------------------------------------------------------------------------------------
@@ -340,8 +288,8 @@ def read_days(text: str | Iterable[float]) -> tuple[float, ...]:
         days = tuple(sorted(float(part) for part in parts))
     except (TypeError, ValueError):
         days = ()
-    if not days or not all(0 <= day <= _LAST_DAY for day in days) or len(set(days)) < len(days):
-        limit = f"is not a list of different days from 0 to {_LAST_DAY:g}"
+    if not days or not all(0 <= day <= LAST_DAY for day in days) or len(set(days)) < len(days):
+        limit = f"is not a list of different days from 0 to {LAST_DAY:g}"
         raise Refusal("DAYS-BAD", f'days: {text!r} {limit}; write them like "0,3,7"', field="days", value=text)
     if days[0] != 0:
         way = ",".join(f"{day - days[0]:g}" for day in days)
@@ -436,8 +384,8 @@ class Course:
         if self.belief not in BELIEFS:
             sentence = f"belief: {self.belief!r} is not known; use {', '.join(BELIEFS)}"
             raise Refusal("UNKNOWN-BELIEF", sentence, field="belief", value=self.belief)
-        if self.until_h is not None and not 0 < self.until_h <= _LAST_DAY * 24:
-            sentence = f'until: {self.until_h:g} h is outside 0 to {_LAST_DAY:g} d; give a time such as "26 weeks"'
+        if self.until_h is not None and not 0 < self.until_h <= LAST_DAY * 24:
+            sentence = f'until: {self.until_h:g} h is outside 0 to {LAST_DAY:g} d; give a time such as "26 weeks"'
             raise Refusal("UNTIL-RANGE", sentence, field="until", value=self.until_h)
 
     @property

@@ -18,12 +18,13 @@ import numpy as np
 from regrow import processes
 from regrow.assembly import Assembly
 from regrow.catalog import drugs, models
+from regrow.dosing import Session
 from regrow.engine import solve
 from regrow.engine.run import TARGET
 from regrow.people import Population, normal
 from regrow.readouts import READOUTS
 from regrow.refusal import Refusal
-from regrow.regimen import Course, Progress, Session, advance, opening, revise
+from regrow.regimen import Course, Progress, advance, opening, revise
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor

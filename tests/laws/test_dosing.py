@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from regrow.dosing import ROUTES, Dose, Session, check_ceilings, check_overlap, ideal_weight, segments, sprays
 from regrow.dosing import given as order
 from regrow.refusal import Refusal
-from regrow.regimen import postpone
 
 CEILINGS = {"iv": 15.0, "im": 15.0, "oral": 10.0, "intranasal": 3.0}
 weights = st.floats(min_value=30, max_value=250)
@@ -230,11 +229,6 @@ def test_the_ceiling_looks_at_the_lightest_of_many_people():
     session = Session(0, (Dose.of("600 mg"),))
     check_ceilings([session], CEILINGS, np.array([70.0, 80.0]))
     assert code_of(check_ceilings, [session], CEILINGS, np.array([70.0, 35.0])) == "DOSE-CEILING"
-
-
-def test_a_missed_visit_moves_the_later_ones_and_keeps_the_order():
-    sessions = [Session(day, order("0.5 mg/kg")) for day in (0, 3, 7, 10)]
-    assert [session.day for session in postpone(sessions, 2, 2)] == [0, 3, 9, 12]
 
 
 def test_every_route_can_be_dosed():

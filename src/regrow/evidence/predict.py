@@ -14,11 +14,12 @@ import numpy as np
 from regrow import mechanism
 from regrow.catalog.evidence import Arm, Baseline, Figure, Study
 from regrow.catalog.notation import amount, when
+from regrow.dosing import KETAMINES, Dose, sprays
 from regrow.evidence.measure import HAMILTON
 from regrow.evidence.simulated import Simulated, Unpredictable
 from regrow.people import Population, Spread, Stated
 from regrow.refusal import Refusal
-from regrow.regimen import Course, Dose, Phase, Protocol, sprays
+from regrow.regimen import Course, Phase, Protocol
 from regrow.simulate import RATING_SD, run
 
 # MADRS at entry where a study does not state its own: mean and SD. Assumed; the first two as the shelf's trials print
@@ -46,7 +47,6 @@ NEW_CARE = ("ssri-new", "oral-new-open", "oral-new-blind", "psychotherapy")  # b
 WARD = "usual-inpatient-care"
 WITHOUT_A_DOSE = {"ssri": ("20 mg", "oral"), "antidepressant": ("20 mg", "oral"), "ect": ("0 mg", "iv")}
 ROUNDED_H = 0.05  # 0.0417 d stands for one hour
-KETAMINES = ("ketamine", "esketamine", "arketamine")
 READOUTS = ("madrs", "relapse_per_week", "cadss", "sbp", "dbp", "hr", "sedation", "pain_left", "nausea", "dizziness")
 LEVELS = {  # read-out of plasma: analyte and site it stands for
     "ketamine_arterial": ("ketamine", ("arterial",)),

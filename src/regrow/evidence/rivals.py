@@ -19,13 +19,13 @@ import numpy as np
 
 from regrow.catalog.evidence import Arm, Contrast, Figure, Study
 from regrow.catalog.notation import when
+from regrow.dosing import KETAMINES
 from regrow.evidence import measure, verdict
 from regrow.evidence.calibrate import WITHOUT_DRUG, factor
 from regrow.evidence.checking import Report, Row, check_study, is_depression
 from regrow.evidence.predict import population, predict_arm
 from regrow.evidence.simulated import Simulated, Unpredictable
 
-DRUGS = ("ketamine", "esketamine", "arketamine")
 JUDGED = ("score", "change", "response", "remission")
 Kind = Literal["share", "points", "contrast"]
 
@@ -49,7 +49,7 @@ def no_drug(study: Study, arm: Arm, figures: tuple[Figure, ...], people: int, se
 
     The same people, visits, belief and background; `no_drug.toml` holds what `regrow evidence calibrate` found.
     """
-    if arm.drug in DRUGS:
+    if arm.drug in KETAMINES:
         arm = arm.model_copy(update={"drug": "placebo", "dose": "0 mg"})
         figures = tuple(figure for figure in figures if not figure.is_concentration)
     if not figures:
@@ -131,7 +131,7 @@ def _class(row: Row, study: Study) -> tuple[tuple[str, bool], str, int]:
 
 
 def _drug_class(drug: str) -> str:
-    return "drug" if drug in DRUGS else "control" if drug in ("placebo", "midazolam", "none") else drug
+    return "drug" if drug in KETAMINES else "control" if drug in ("placebo", "midazolam", "none") else drug
 
 
 def _entry(row: Row, study: Study) -> float:

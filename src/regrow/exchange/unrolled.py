@@ -13,9 +13,10 @@ import numpy as np
 
 from regrow import engine
 from regrow.assembly import Assembly
+from regrow.dosing import Session
 from regrow.people import Population
 from regrow.refusal import Refusal
-from regrow.regimen import Course, Session
+from regrow.regimen import Course
 from regrow.simulate import run
 
 

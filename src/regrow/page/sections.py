@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from regrow.chart import number
-from regrow.dosing import KETAMINES
+from regrow.dosing import DEVICE_MG, KETAMINES
 from regrow.page import figures, story
 from regrow.page.facts import DAY_H, REMISSION_AT, Facts, Session, Spread, spread
 
@@ -31,7 +31,6 @@ ROUTES = {
     "rectal": "into the rectum",
 }
 INJECTED = ("iv", "im", "sc")
-DEVICE_MG = 28.0  # esketamine nasal device, mg of base (Spravato label)
 
 
 def e(text: object) -> str:
