@@ -10,22 +10,21 @@ import re
 from functools import lru_cache
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from regrow import catalog
+from regrow.catalog.form import Form
 
 Verdict = Literal["true", "partly", "false", "unknown"]
 _QUESTION = re.compile(r"([a-z0-9-]+)(?:\(([a-z -]+)\))?\.([a-z0-9_]+)(?:@(\d+(?:\.\d+)?)\s*(min|h|d|wk))?")
 _HOURS = {"min": 1 / 60, "h": 1.0, "d": 24.0, "wk": 168.0}
 
 
-class Question(BaseModel):
+class Question(Form):
     """A number of the model: a read-out of a protocol's typical course at `at_h`, or a key of its summary (no time).
 
     `condition` is what is treated, "" for depression.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     protocol: str
     name: str
@@ -33,14 +32,12 @@ class Question(BaseModel):
     condition: str = ""
 
 
-class Claim(BaseModel):
+class Claim(Form):
     """One claim: where it stands, whether it holds and why.
 
     `contradicts` names other claims, of the same or another document, that cannot hold beside it. `confidence` says
     whether the evidence was read or recalled.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
     file: str
@@ -77,8 +74,8 @@ class Claim(BaseModel):
         return self
 
 
-class Claims(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Claims(Form):
+    """The file as a whole: file name to whose page it is, and every claim."""
 
     document: dict[str, str] = {}
     claim: tuple[Claim, ...]

@@ -9,18 +9,17 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from regrow import catalog
+from regrow.catalog.form import Form
 
 
-class Condition(BaseModel):
+class Condition(Form):
     """One condition. `baseline` is MADRS, None for the house's; `sets` are the parameters it starts from.
 
     `readouts` are those it adds to a run; `refused` maps what studies report of it to the reason for no prediction.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     id: Annotated[str, Field(pattern=r"^[a-z -]+$")]
     names: tuple[str, ...] = ()
@@ -35,9 +34,7 @@ class Condition(BaseModel):
     refused: dict[str, str] = {}
 
 
-class _Conditions(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class _Conditions(Form):
     condition: tuple[Condition, ...]
 
     @model_validator(mode="after")

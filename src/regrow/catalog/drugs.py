@@ -8,22 +8,19 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import model_validator
 
 from regrow import units
 from regrow.catalog import find, load
 from regrow.catalog import ids as _ids
+from regrow.catalog.form import Form
 from regrow.refusal import Refusal
 
 Route = Literal["iv", "im", "sc", "intranasal", "oral", "sublingual", "rectal"]
 Confidence = Literal["fulltext", "abstract", "secondary", "memory"]
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Part(_Row):
+class Part(Form):
     """One stream of a dose: into which depot, which share of the dose, over how long, after what lag.
 
     `share` is a number or the name of a model parameter; `rest_of` takes what that share leaves; `later` names a factor
@@ -46,7 +43,7 @@ class Part(_Row):
         return units.read(self.lag, "h", "lag")
 
 
-class Device(_Row):
+class Device(Form):
     """A spray device: the mg of base it holds, its number of sprays and the rest before the next device."""
 
     mg: float
@@ -58,7 +55,7 @@ class Device(_Row):
         return units.read(self.gap, "h", "gap")
 
 
-class Given(_Row):
+class Given(Form):
     """A route of a drug: its physical ceiling (mg/kg base), how it is given and the shape in which it arrives.
 
     An infusion of at most `slow_mg_kg_h` is held by that rate alone and does not count against the ceiling. What is
@@ -79,7 +76,7 @@ class Given(_Row):
         return self
 
 
-class Usual(_Row):
+class Usual(Form):
     """What a session gives of a comparator whose dose is not stated, and where that comes from."""
 
     dose: str
@@ -88,7 +85,7 @@ class Usual(_Row):
     source: str
 
 
-class Drug(_Row):
+class Drug(Form):
     """One drug. `shares` splits a dose into the enantiomers.
 
     `model` names the drug's own pharmacokinetic model where the ketamine shelf does not hold for it; `sets` gives

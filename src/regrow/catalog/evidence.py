@@ -20,9 +20,7 @@ from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     StrictBool,
     ValidationError,
@@ -30,6 +28,8 @@ from pydantic import (
 )
 
 from regrow import catalog
+from regrow.catalog.drugs import Route
+from regrow.catalog.form import Form
 from regrow.catalog.located import line_of
 from regrow.catalog.notation import ALIASES, ANALYTES, BACKGROUNDS, CONDITIONS, MEASURES, amount, duration, rule, when
 from regrow.refusal import Refusal
@@ -127,11 +127,7 @@ Measure = Annotated[str, _known(MEASURES + ANALYTES, "scale or analyte")]
 _hours = duration  # the field of an arm that is named duration hides the function
 
 
-class Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class _Moments(Part):
+class _Moments(Form):
     """A covariate of the people: mean and SD, or median and range, as the study prints them."""
 
     mean: Number | None = None
@@ -165,7 +161,7 @@ def _within(low: float, high: float):
 Moments = Annotated[_Moments, BeforeValidator(_spread)]
 
 
-class Baseline(Part):
+class Baseline(Form):
     scale: Measure | None = None
     mean: Number
     sd: AtLeast0 | None = None
@@ -185,7 +181,7 @@ def _on_scale(of: str | None, value: float, key: str, *, change: bool = False) -
         raise Wrong(f"{value:g} is no {'change' if change else 'score'} of {of}, {low:g} to {high:g}", key, value=value)
 
 
-class Population(Part):
+class Population(Form):
     """Who was treated. Only `condition` and `n` must be there."""
 
     condition: Condition
@@ -204,7 +200,7 @@ class Population(Part):
     baseline: Baseline | None = None
 
 
-class Figure(Part):
+class Figure(Form):
     """One number of a study with its spread: a mean, a median or a per cent."""
 
     what: Literal[
@@ -301,13 +297,13 @@ class Contrast(Figure):
         return self
 
 
-class Arm(Part):
+class Arm(Form):
     """What one group was given, and what was seen in it."""
 
     name: Text
     drug: Text
     dose: DoseText | tuple[DoseText, ...] | None = None
-    route: Literal["iv", "im", "sc", "intranasal", "oral", "sublingual", "rectal"] | None = None
+    route: Route | None = None
     duration: Length | tuple[Length, ...] | None = None
     days: tuple[Number, ...]
     belief: Literal["open", "saline-blind", "active-placebo", "masked", "none"]
@@ -358,7 +354,7 @@ class Arm(Part):
             raise Wrong(sentence, *where, "at", value=figure.at)
 
 
-class Study(Part):
+class Study(Form):
     """A published study: its people, its arms, its figures."""
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]

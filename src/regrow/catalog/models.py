@@ -12,11 +12,12 @@ from functools import reduce
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import model_validator
 
 from regrow import units
 from regrow.catalog import drugs, find, load, structures
 from regrow.catalog import ids as _ids
+from regrow.catalog.form import Form
 from regrow.refusal import Refusal
 
 DEFAULT = "d1"
@@ -27,11 +28,7 @@ Input = tuple[float, str, np.ndarray, float]
 _MISSING = {"norketamine": "fm_NK", "hnk": "f_HNK"}
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Spread(_Row):
+class Spread(Form):
     """Spread between people: the variance of a log-normal as papers print it, or the SD of a share on the logit."""
 
     omega2: float | None = None
@@ -44,14 +41,14 @@ class Spread(_Row):
         return self
 
 
-class AgeSlope(_Row):
+class AgeSlope(Form):
     """Change of a value per year of age above an age, in the unit of the value."""
 
     per_year: float
     above: float
 
 
-class Parameter(_Row):
+class Parameter(Form):
     """One value as its source prints it. `eta` names the random effect where two parameters share one."""
 
     value: float
@@ -65,7 +62,7 @@ class Parameter(_Row):
     measure: str | None = None
 
 
-class Allometry(_Row):
+class Allometry(Form):
     """Exponents of (weight / reference) for volumes and flows; 0 for a model without body size."""
 
     reference_kg: float = 70.0
@@ -73,7 +70,7 @@ class Allometry(_Row):
     flow: float
 
 
-class Studied(_Row):
+class Studied(Form):
     """Whom the data came from: outside these ranges a run warns."""
 
     who: str
@@ -81,7 +78,7 @@ class Studied(_Row):
     weight_kg: tuple[float, float] | None = None
 
 
-class People(_Row):
+class People(Form):
     """Whom the model may be used for: outside these ranges it refuses."""
 
     species: str
@@ -90,13 +87,13 @@ class People(_Row):
     studied: Studied
 
 
-class Correlation(_Row):
+class Correlation(Form):
     between: tuple[str, str]
     r: float
     source: str
 
 
-class Effect(_Row):
+class Effect(Form):
     """A covariate effect, off unless named: factors on parameters, from a published change in exposure."""
 
     id: str
@@ -108,7 +105,7 @@ class Effect(_Row):
     note: str = ""
 
 
-class Residual(_Row):
+class Residual(Form):
     """Residual error: a proportional SD, an additive SD (mg/L) or an SD on the log scale."""
 
     proportional: float | None = None
@@ -117,7 +114,7 @@ class Residual(_Row):
     source: str
 
 
-class Model(_Row):
+class Model(Form):
     """One parameter set of the shelf. `missing` analytes are null, never zero; `errata` is what is known to be wrong.
 
     `band` says whether `--model all` counts it: false for models of other people (the critically ill) or drugs.

@@ -11,22 +11,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from regrow import catalog
+from regrow.catalog.form import Form
 from regrow.dosing import DEFAULT_DOSE, DEFAULT_DURATION, Dose, given, route_named
 from regrow.refusal import Refusal
 from regrow.regimen import Phase, Protocol, Rule
 from regrow.units import read as read_number
 
-_FORM = ConfigDict(extra="forbid", frozen=True)
 Text = Annotated[str, Field(min_length=1)]
 
 
-class UntilForm(BaseModel):
+class UntilForm(Form):
     """The rule that ends a phase: a score at most so high, or fallen by so many per cent, at visits in a row."""
 
-    model_config = _FORM
     scale: Text
     at_most: float | None = None
     fall_percent: float | None = None
@@ -38,10 +37,9 @@ class UntilForm(BaseModel):
         return Rule(self.scale, self.at_most, self.fall_percent, self.visits, self.name)
 
 
-class DoseForm(BaseModel):
+class DoseForm(Form):
     """One of several doses of a session, `at` its start in the session."""
 
-    model_config = _FORM
     dose: Text
     drug: str | None = None
     route: str | None = None
@@ -49,10 +47,9 @@ class DoseForm(BaseModel):
     at: str = "0 min"
 
 
-class PhaseForm(BaseModel):
+class PhaseForm(Form):
     """A phase as written: days or every_days, and doses of its own where they differ from the protocol's."""
 
-    model_config = _FORM
     name: Text
     days: tuple[float, ...] = ()
     every_days: float | None = None
@@ -65,10 +62,9 @@ class PhaseForm(BaseModel):
     session: tuple[DoseForm, ...] = ()  # several doses in each session
 
 
-class ProtocolForm(BaseModel):
+class ProtocolForm(Form):
     """A protocol file. `confidence` says how its source was read; `assumed` names stated keys that are our reading."""
 
-    model_config = _FORM
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     title: Text
     source: Text

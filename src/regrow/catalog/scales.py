@@ -11,19 +11,16 @@ import re
 from functools import lru_cache
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from regrow import catalog, scales
+from regrow.catalog.form import Form
 from regrow.refusal import Refusal
 
 Confidence = Literal["fulltext", "abstract", "secondary", "memory", "house"]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Items(_Part):
+class Items(Form):
     """A run of items with the same range."""
 
     count: int = Field(ge=1)
@@ -31,7 +28,7 @@ class Items(_Part):
     high: int
 
 
-class Fact(_Part):
+class Fact(Form):
     """A statement with where it comes from."""
 
     source: str
@@ -66,13 +63,13 @@ class Points(Fact):
     note: str = ""
 
 
-class Alert(_Part):
+class Alert(Form):
     item: int = Field(ge=1)
     at_least: int
     what: str
 
 
-class ClusterOf(_Part):
+class ClusterOf(Form):
     name: str
     first: int = Field(ge=1)
     last: int
@@ -107,7 +104,7 @@ class GainOf(Fact):
     rated_sd: float = Field(default=0.0, ge=0)
 
 
-class Code(_Part):
+class Code(Form):
     """A LOINC code; `what` says its meaning, so that a panel is never taken for a total."""
 
     code: str
@@ -120,7 +117,7 @@ class Code(_Part):
         return self
 
 
-class ScaleFile(_Part):
+class ScaleFile(Form):
     """One scale as its file states it; `scale` is the value the rest of regrow works with."""
 
     id: str

@@ -12,14 +12,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from regrow.catalog.form import Form
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Quantity(_Row):
+class Quantity(Form):
     """What a parameter is: its house unit, its kind, and the value that switches its part off."""
 
     unit: str
@@ -28,7 +24,7 @@ class Quantity(_Row):
     neutral: float | None = None
 
 
-class Structure(_Row):
+class Structure(Form):
     """A structure: the name of its text, the enantiomers it keeps apart (none: one substance), its parameters."""
 
     text: str = ""
