@@ -41,32 +41,8 @@ CHUNK = 4096  # people solved at a time: memory stays flat, results do not depen
 
 # Minutes from a session's start at which its course is sampled, besides the ends of its doses.
 _IN_SESSION_MIN = (
-    0,
-    5,
-    10,
-    15,
-    20,
-    25,
-    30,
-    35,
-    40,
-    45,
-    50,
-    60,
-    70,
-    80,
-    90,
-    105,
-    120,
-    150,
-    180,
-    220,
-    240,
-    300,
-    360,
-    480,
-    720,
-)
+    0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 70, 80, 90, 105, 120, 150, 180, 220, 240, 300, 360, 480, 720,
+)  # fmt: skip
 _PEAKS = {  # peak of a session: read-out, and whether the rise over the session's start counts rather than the level
     "ketamine_arterial": False,
     "ketamine_venous": False,
