@@ -161,15 +161,15 @@ class Parts:
     def sessions(self, firsts: list[int] | None = None) -> list[tuple[float, str]]:
         """Every session that any of the parts had, in order."""
         which = self.crowd.parts if firsts is None else firsts
-        return sorted({(held.day, held.phase) for first in which for held in self.told(first)[0]})
+        return sorted({held.key for first in which for held in self.told(first)[0]})
 
     def result(self, firsts: list[int], sessions: list[tuple[float, str]]) -> Result:
         """The parts that begin with `firsts` as one result whose arrays are read when asked for."""
         told = [self.told(first) for first in firsts]
-        place = [{(held.day, held.phase): k for k, held in enumerate(row[0])} for row in told]
-        known = {(held.day, held.phase): held for row in told for held in row[0]}
+        place = [{held.key: k for k, held in enumerate(row[0])} for row in told]
+        known = {held.key: held for row in told for held in row[0]}
         if missing := [key for key in sessions if key not in known]:
-            known |= {key: next(h for f in self.crowd.parts for h in self.told(f)[0] if (h.day, h.phase) == key)
+            known |= {key: next(h for f in self.crowd.parts for h in self.told(f)[0] if h.key == key)
                       for key in missing}  # fmt: skip
 
         # filled part by part, so that nothing lies in memory twice

@@ -269,6 +269,11 @@ class Session:
         return max((dose.end_h for dose in self.doses), default=0.0)
 
     @property
+    def drug(self) -> str:
+        """Its drugs in the order given, joined by "+": "ketamine"."""
+        return "+".join(dict.fromkeys(dose.drug for dose in self.doses))
+
+    @property
     def route(self) -> str:
         """Its routes in the order given, joined by "+": "iv", "iv+oral"."""
         return "+".join(dict.fromkeys(dose.route for dose in self.doses))

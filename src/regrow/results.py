@@ -130,12 +130,12 @@ def sessions(result: Result) -> list[dict[str, Any]]:
             continue
         rows.append(
             {
-                "day": _plain(held.day),
+                "day": _plain(held.session.day),
                 "dose_mg": _plain(np.nanmedian(held.mg)),
-                "drug": held.drug,
-                "route": held.route,
-                "duration_min": _plain(held.duration_h * 60),
-                "phase": held.phase,
+                "drug": held.session.drug,
+                "route": held.session.route,
+                "duration_min": _plain(held.session.duration_h * 60),
+                "phase": held.session.phase,
                 "people_percent": _plain(100 * float(np.mean(has))),
             }
         )
@@ -187,7 +187,7 @@ def citations(result: Result) -> list[str]:
     """The papers a run leaned on: its plasma models, its protocol's source, then what its equations' values rest on."""
     from regrow import mechanism
 
-    given = {held.drug for held in result.sessions}
+    given = {held.session.drug for held in result.sessions}
     used = [m for m in result.models if given & set(m.drugs)]
     plasma = [f"{m.citation} (plasma model {m.id}; {m.confidence})" for m in used]
     order = {"measured": 0, "calibrated": 1}
@@ -235,13 +235,17 @@ def arrays(result: Result) -> xarray.Dataset:
     held = result.sessions
     variables["session_day"] = (
         "session",
-        np.array([h.day for h in held]),
+        np.array([h.session.day for h in held]),
         {"units": "d", "long_name": "Day of session"},
     )
-    variables["session_phase"] = ("session", np.array([h.phase for h in held], dtype=object))
-    variables["session_drug"] = ("session", np.array([h.drug for h in held], dtype=object))
-    variables["session_route"] = ("session", np.array([h.route for h in held], dtype=object))
-    variables["session_duration_min"] = ("session", np.array([h.duration_h * 60 for h in held]), {"units": "min"})
+    variables["session_phase"] = ("session", np.array([h.session.phase for h in held], dtype=object))
+    variables["session_drug"] = ("session", np.array([h.session.drug for h in held], dtype=object))
+    variables["session_route"] = ("session", np.array([h.session.route for h in held], dtype=object))
+    variables["session_duration_min"] = (
+        "session",
+        np.array([h.session.duration_h * 60 for h in held]),
+        {"units": "min"},
+    )
     middle = middle_person(result)
     variables["session_of_middle"] = (
         "session",

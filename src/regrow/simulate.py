@@ -57,20 +57,20 @@ _PEAK_WINDOW_H = 12.0
 
 @dataclass(frozen=True)
 class Held:
-    """One session as it was given: to whom, how much, and its peaks; `session` is its order.
+    """One session as it was given: to whom, how much, and its peaks.
 
     `mg` (n,) is mg of base, NaN for people who had no session on that day; `peaks` maps a read-out to (n,) values,
     for pressure and pulse the rise above the session's start.
     """
 
     session: Session
-    day: float
-    phase: str
-    drug: str
-    route: str
-    duration_h: float
     mg: np.ndarray
     peaks: Mapping[str, np.ndarray]
+
+    @property
+    def key(self) -> tuple[float, str]:
+        """Which session of the protocol it is, whoever has it: its day and its phase."""
+        return self.session.day, self.session.phase
 
 
 @dataclass(frozen=True)
@@ -393,16 +393,7 @@ class _Chunk:
             peaks[name] = top - start if _PEAKS[name] else top
         if key not in self.held:
             blank = np.full(self.people.n, np.nan)
-            self.held[key] = Held(
-                session,
-                session.day,
-                session.phase,
-                "+".join(dict.fromkeys(dose.drug for dose in session.doses)),
-                session.route,
-                session.duration_h,
-                blank.copy(),
-                {name: blank.copy() for name in peaks},
-            )
+            self.held[key] = Held(session, blank.copy(), {name: blank.copy() for name in peaks})
         held = self.held[key]
         held.mg[who] = session.mg(people.weight_kg, people.height_cm, people.female)
         for name, values in peaks.items():
@@ -467,14 +458,13 @@ def _joined(
     sessions: dict[tuple[float, str], Held] = {}
     for start, part in zip(starts, parts, strict=False):
         for held in part.sessions:
-            key = (held.day, held.phase)
-            if key not in sessions:
+            if held.key not in sessions:
                 blank = {name: np.full(people.n, np.nan) for name in held.peaks}
-                sessions[key] = replace(held, mg=np.full(people.n, np.nan), peaks=blank)
+                sessions[held.key] = replace(held, mg=np.full(people.n, np.nan), peaks=blank)
             place = slice(start, start + len(held.mg))
-            sessions[key].mg[place] = held.mg
+            sessions[held.key].mg[place] = held.mg
             for name, peak in held.peaks.items():
-                sessions[key].peaks[name][place] = peak
+                sessions[held.key].peaks[name][place] = peak
     error: dict[str, float] = {}
     for part in parts:
         for name, value in part.error.items():

@@ -77,7 +77,7 @@ def test_the_same_person_stands_in_a_small_and_a_larger_population():
 def test_people_whose_score_decides_part_and_each_keeps_a_whole_course():
     result = course(protocol="atlanta", people=6, until="40 d", baseline="26")
     assert np.isfinite(result.values["madrs"]).all()
-    weekly = [held for held in result.sessions if held.day >= 24]
+    weekly = [held for held in result.sessions if held.session.day >= 24]
     assert weekly
     assert all(np.isfinite(held.mg).any() for held in weekly)
 

@@ -141,7 +141,7 @@ def test_a_schedule_that_scores_rule_numbers_its_sessions_over_the_whole_crowd(t
     crowd.write(ruled, (out,))
     ordinary = simulate.run(course, Population.draw(90, 4), accuracy="standard", precision="mixed")
     with xarray.open_dataset(out, engine="h5netcdf") as found:
-        assert found["session_day"].to_numpy().tolist() == [held.day for held in ordinary.sessions]
+        assert found["session_day"].to_numpy().tolist() == [held.session.day for held in ordinary.sessions]
         given = np.isfinite(found["session_dose_mg"].to_numpy())
         assert (given == np.isfinite([held.mg for held in ordinary.sessions])).all()
 

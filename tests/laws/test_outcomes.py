@@ -33,7 +33,7 @@ def test_where_a_score_decides_the_sessions_are_those_that_one_person_with_the_m
     rows = results.sessions(ruled)
     assert len(rows) == np.sort(counts)[(len(counts) - 1) // 2]
     middle = results.middle_person(ruled)
-    assert [row["day"] for row in rows] == [held.day for held in ruled.sessions if np.isfinite(held.mg[middle])]
+    assert [row["day"] for row in rows] == [held.session.day for held in ruled.sessions if np.isfinite(held.mg[middle])]
     assert [row["people_percent"] for row in rows[:6]] == [100.0] * 6
     assert 0 < rows[-1]["people_percent"] < 100
 

@@ -56,9 +56,13 @@ def test_the_imported_protocol_simulates_to_the_same_course(name: str, tmp_path:
     order = COURSES[name]
     again = Order(str(tmp_path / "again.toml"), until=f"{course.hours} h", people=order.people, with_=order.with_)
     first, second = run(course, people), run(*read(again))
-    assert [held.day for held in second.sessions] == [held.day for held in first.sessions]
+    assert [held.session.day for held in second.sessions] == [held.session.day for held in first.sessions]
     for held, other in zip(first.sessions, second.sessions, strict=True):
-        assert (held.drug, held.route, len(held.session.doses)) == (other.drug, other.route, len(other.session.doses))
+        assert (held.session.drug, held.session.route, len(held.session.doses)) == (
+            other.session.drug,
+            other.session.route,
+            len(other.session.doses),
+        )
         assert held.mg[-1] == pytest.approx(other.mg[-1], rel=1e-12)
     for readout in ("madrs", "synapse_density"):
         assert second.values[readout][-1] == pytest.approx(first.values[readout][-1], rel=1e-6)

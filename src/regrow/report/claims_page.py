@@ -40,7 +40,7 @@ def _lasting(result: Result, title: str, days: float) -> Chart:
         Span(0.0, 4.0, "four hours"),
         Line(result.times, madrs, "typical person"),
         Limit(float(result.people.baseline[0]) / 2, "response: half the start"),
-        Rug([held.day * DAY for held in result.sessions], "infusion"),
+        Rug([held.session.day * DAY for held in result.sessions], "infusion"),
     ]
     return Chart(
         f"{title}: \u201cabout four hours\u201d against \u201cup to 6-months\u201d",
