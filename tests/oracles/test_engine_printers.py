@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from engine_reference import VALUES, clock, course, like, people
 
-from regrow.engine import Bolus, Infusion, cache, compile_model, solve
+from regrow.engine import Bolus, Infusion, c_printer, cache, compile_model, numpy_printer, plan, solve
+from regrow.engine.expression import OPERATIONS
 
 FUNCTIONS = (
     "a := exp(-x); b := ln(x + 0.001); c := x^p; d := sqrt(x); e := abs(x - 2); f := min(x, 1) + max(x, p); "
@@ -96,3 +97,9 @@ def test_machine_code_is_kept_and_read_again(tmp_path, monkeypatch):
     monkeypatch.undo()
     monkeypatch.setenv("REGROW_CACHE", str(tmp_path))
     assert np.array_equal(solve(model, {}, [], [1.0, 2.0], ["x"]).values, first.values)
+
+
+def test_every_printer_knows_every_operation_with_its_number_of_arguments():
+    words = [numpy_printer._WORDS, c_printer._WORDS]
+    assert [{kind: text.count("{}") for kind, text in known.items()} for known in words] == [OPERATIONS, OPERATIONS]
+    assert set(plan._EVALUATE) == set(OPERATIONS)

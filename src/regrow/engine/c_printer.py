@@ -17,17 +17,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from regrow.engine.kernel import Kernel, Shape, write
-from regrow.engine.llvm_printer import INTEGERS, NUMBERS, POINTERS
+from regrow.engine.kernel import FIRST, INTEGERS, NUMBERS, POINTERS, ROWS, STRIDE, Kernel, Shape, write
 from regrow.engine.model import Model
 from regrow.engine.sections import Layout
 from regrow.refusal import Refusal
 
 _WRITTEN = {"state", "table", "span_table", "out", "peak"}
-#: arrays that hold a part for each person -> how many rows that part has; and the rows for each index inside it
-_ROWS = {"const": "n_const", "state": "n_state", "out": "n_outs", "peak": "n_peaks", "keep": "n_actions",
-         "add": "n_actions"}  # fmt: skip
-_STRIDE = {"table": "n_table", "span_table": "n_span_table", "out": "n_out", "peak": "n_peak"}
 _WORDS = {
     "add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}", "div": "{} / {}", "neg": "-{}", "pow": "pow({}, {})",
     "sqrt": "sqrt({})", "exp": "exp({})", "log": "log({})", "min": "lower({}, {})", "max": "upper({}, {})",
@@ -35,7 +30,6 @@ _WORDS = {
     "not": "!{}", "select": "{} ? {} : {}",
 }  # fmt: skip
 _TRUTHS = {"lt", "le", "eq", "and", "or", "not"}
-_FIRST = {"actions": "first_action", "outs": "first_out", "marks": "first_mark"}
 _HEAD = """\
 #include <math.h>
 #include <stdint.h>
@@ -80,9 +74,9 @@ class CPrinter:
     def _place(self, array: str, row: int, index: Any) -> str:
         parts = [str(row)]
         if index is not None:
-            parts.insert(0, f"{index} * {_STRIDE[array]}")
-        if array in _ROWS:
-            parts.insert(0, f"person * {_ROWS[array]}")
+            parts.insert(0, f"{index} * {STRIDE[array]}")
+        if array in ROWS:
+            parts.insert(0, f"person * {ROWS[array]}")
         return f"{_c(array)}[{' + '.join(parts)}]"
 
     def load(self, array: str, slot: int, index: Any = None, *, wide: bool = False, precise: bool = False) -> Term:
@@ -115,7 +109,7 @@ class CPrinter:
     def loop(self, over: str, index: Any = None) -> Iterator[str]:
         self.count += 1
         counter = f"i{self.count}"
-        edges = _FIRST.get(over)
+        edges = FIRST.get(over)
         low, high = (f"{edges}[{index}]", f"{edges}[{index} + 1]") if edges else ("0", f"n_{over}")
         self._write(f"for (int64_t {counter} = {low}; {counter} < {high}; {counter}++) {{")
         self.depth += 1

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from regrow.engine import plan
-from regrow.engine.c_printer import INTEGERS, NUMBERS, POINTERS, printed
+from regrow.engine.c_printer import printed
 from regrow.engine.events import Event, Infusion, check
 from regrow.engine.grid import FINE
-from regrow.engine.kernel import Call, Shape
+from regrow.engine.kernel import INTEGERS, NUMBERS, POINTERS, Call, Shape
 from regrow.engine.model import Model
 from regrow.engine.sections import Layout
 from regrow.refusal import Refusal
@@ -102,32 +102,15 @@ def _stretches(
 
 def _stretch(number: int, call: Call, carry: Carry, layout: Layout) -> str:
     """The C function of one stretch: its numbers, the state memory carried over, the kernel, the printing."""
-    grid, outs, marks = call.grid, call.outs, call.marks
-    spans = call.spans()
-    given = dict(
-        zip(
-            [name for name in POINTERS if name not in _MADE],
-            [
-                call.const, call.keep, call.add, call.slot_of, grid.lengths, grid.h, grid.kind, grid.time,
-                call.first_action, spans, outs.first, outs.time, outs.span, *outs.basis, marks.first, marks.time,
-                call.mark_span, *marks.basis, call.window,
-            ],
-            strict=True,
-        )
-    )  # fmt: skip
-    n_table, n_spans, n_out = 3 * len(layout.table), len(layout.spans), len(layout.outputs)
-    sizes = dict(
-        zip(
-            NUMBERS,
-            [
-                len(grid.lengths), len(grid.h), len(spans), len(call.const), len(layout.slot), n_table, n_spans, n_out,
-                0, len(call.keep), len(outs.time) * n_out, 0, 0, 1,
-            ],
-            strict=True,
-        )
-    )  # fmt: skip
-    made = {"table": len(grid.lengths) * n_table, "span_table": len(spans) * n_spans, "out": len(outs.time) * n_out,
-            "peak": 1}  # fmt: skip
+    times = call.outs.time
+    given = {name: values for name, values in call.arrays().items() if name != "state"}
+    sizes = call.sizes(layout) | {"first": 0, "last": 1}
+    made = {
+        "table": sizes["n_lengths"] * sizes["n_table"],
+        "span_table": sizes["n_spans"] * sizes["n_span_table"],
+        "out": sizes["n_outs"],
+        "peak": 1,
+    }
     matrix, offset = carry
     lines = [f"static void stretch{number}(void)", "{"]
     lines += [f"    static double {name}[{max(1, size)}];" for name, size in made.items()]
@@ -141,7 +124,7 @@ def _stretch(number: int, call: Call, carry: Carry, layout: Layout) -> str:
         "    for (int row = 0; row < N_STATE; row++) state[row] = next[row];",
         f"    kernel({', '.join('constants' if name == 'const' else name for name in POINTERS)}, "
         f"{', '.join(str(sizes[name]) for name in NUMBERS)});",
-        f"    for (int t = 0; t < {len(outs.time)}; t++) {{",
+        f"    for (int t = 0; t < {len(times)}; t++) {{",
         '        printf("%.17g", out_time[t]);',
         '        for (int k = 0; k < N_OUT; k++) printf(",%.17g", out[t * N_OUT + k]);',
         '        printf("\\n");',
@@ -150,9 +133,6 @@ def _stretch(number: int, call: Call, carry: Carry, layout: Layout) -> str:
         "",
     ]
     return "\n".join(lines)
-
-
-_MADE = {"state", "table", "span_table", "out", "peak"}
 
 
 def _array(name: str, values: np.ndarray, *, whole: bool = False) -> str:

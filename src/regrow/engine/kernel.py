@@ -1,20 +1,41 @@
 """A kernel for one model, one set of outputs and one target: what it is called with, and how it is printed.
 
 The one thing to know: everything that a kernel's text depends on is in its `Shape`, so kernels of the same shape are
-printed once; the layout (which row holds what) comes out of the same printing.
+printed once; the layout (which row holds what) comes out of the same printing. Every printer writes a function of the
+same POINTERS and NUMBERS.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
 from regrow.engine.grid import Grid, Places
 from regrow.engine.model import Model
 from regrow.engine.sections import Layout, Printer, Sections, precise_items
+
+#: the arrays that a kernel takes, in order, and then the numbers; of the arrays these hold whole numbers
+POINTERS = (
+    "const", "state", "table", "span_table", "out", "peak", "keep", "add", "slot_of", "lengths", "h", "kind", "time",
+    "first_action", "spans", "first_out", "out_time", "out_span", "out_basis0", "out_basis1", "out_basis2",
+    "out_basis3", "first_mark", "mark_time", "mark_span", "mark_basis0", "mark_basis1", "mark_basis2", "mark_basis3",
+    "mark_window",
+)  # fmt: skip
+NUMBERS = (
+    "n_lengths", "n_steps", "n_spans", "n_const", "n_state", "n_table", "n_span_table", "n_out", "n_peak", "n_actions",
+    "n_outs", "n_peaks", "first", "last",
+)  # fmt: skip
+INTEGERS = {"slot_of", "kind", "first_action", "first_out", "out_span", "first_mark", "mark_span", "mark_window"}
+#: arrays that hold a part for each person (or block of people) -> how many rows that part has
+ROWS = {"const": "n_const", "state": "n_state", "out": "n_outs", "peak": "n_peaks", "keep": "n_actions",
+        "add": "n_actions"}  # fmt: skip
+#: arrays with several rows for each length, span, time or window -> how many
+STRIDE = {"table": "n_table", "span_table": "n_span_table", "out": "n_out", "peak": "n_peak"}
+#: loops over what belongs to one step -> where each step's part begins
+FIRST = {"actions": "first_action", "outs": "first_out", "marks": "first_mark"}
 
 
 @dataclass(frozen=True)
@@ -51,13 +72,32 @@ class Call:
     windows: int
     into: np.ndarray
 
+    @cached_property
     def spans(self) -> np.ndarray:
-        """The spans of outputs, then those of marks: the places in it are `outs.span` and `mark_span`."""
+        """The spans of outputs, then those of marks: `outs.span` and, behind them, `marks.span` are places in it."""
         return np.concatenate([self.outs.spans, self.marks.spans])
 
-    @property
-    def mark_span(self) -> np.ndarray:
-        return self.marks.span + len(self.outs.spans)
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What is given to a kernel, by the names of POINTERS: all but its working memory and what it gives back."""
+        grid, outs, marks = self.grid, self.outs, self.marks
+        return {
+            "const": self.const, "state": self.state, "keep": self.keep, "add": self.add, "slot_of": self.slot_of,
+            "lengths": grid.lengths, "h": grid.h, "kind": grid.kind, "time": grid.time,
+            "first_action": self.first_action, "spans": self.spans, "first_out": outs.first, "out_time": outs.time,
+            "out_span": outs.span, **{f"out_basis{j}": row for j, row in enumerate(outs.basis)},
+            "first_mark": marks.first, "mark_time": marks.time, "mark_span": marks.span + len(outs.spans),
+            **{f"mark_basis{j}": row for j, row in enumerate(marks.basis)}, "mark_window": self.window,
+        }  # fmt: skip
+
+    def sizes(self, layout: Layout) -> dict[str, int]:
+        """The numbers of NUMBERS for one lane and a whole table; the people, `first` to `last`, are the caller's."""
+        outputs, peaks = len(layout.outputs), len(layout.peaks)
+        return {
+            "n_lengths": len(self.grid.lengths), "n_steps": len(self.grid.h), "n_spans": len(self.spans),
+            "n_const": len(self.const), "n_state": len(self.state), "n_table": 3 * len(layout.table),
+            "n_span_table": len(layout.spans), "n_out": outputs, "n_peak": peaks, "n_actions": len(self.keep),
+            "n_outs": len(self.outs.time) * outputs, "n_peaks": self.windows * peaks,
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -99,18 +139,13 @@ def numpy_kernel(model: Model, shape: Shape) -> Kernel:
     function = load(printer.source())
 
     def run(call: Call) -> np.ndarray:
-        grid, outs, marks, n = call.grid, call.outs, call.marks, call.state.shape[1]
-        spans = call.spans()
-        out = np.empty((len(outs.time), len(shape.outputs), n))
+        n = call.state.shape[1]
+        out = np.empty((len(call.outs.time), len(shape.outputs), n))
         peak = np.full((call.windows, len(shape.peaks), n), -np.inf)
-        table = np.empty((len(grid.lengths), 3 * len(layout.table), n))
-        span_table = np.empty((len(spans), len(layout.spans), n))
+        table = np.empty((len(call.grid.lengths), 3 * len(layout.table), n))
+        span_table = np.empty((len(call.spans), len(layout.spans), n))
         with np.errstate(all="ignore"):
-            function(
-                call.const, call.state, table, span_table, out, peak, call.keep, call.add, call.slot_of, grid.lengths,
-                grid.h, grid.kind, grid.time, call.first_action, spans, outs.first, outs.time, outs.span, *outs.basis,
-                marks.first, marks.time, call.mark_span, *marks.basis, call.window,
-            )  # fmt: skip
+            function(**call.arrays(), table=table, span_table=span_table, out=out, peak=peak)
         call.into[:] = np.moveaxis(out, 0, 2)
         return np.moveaxis(peak, 0, 2)
 

@@ -18,24 +18,10 @@ from typing import Any, NamedTuple
 
 from llvmlite import ir
 
+from regrow.engine.kernel import FIRST, INTEGERS, NUMBERS, POINTERS, ROWS, STRIDE
+
 _F64, _F32, _I64, _I32 = ir.DoubleType(), ir.FloatType(), ir.IntType(64), ir.IntType(32)
 _FLAGS = ("contract",)
-#: pointers and numbers that the kernel takes, in order
-POINTERS = (
-    "const", "state", "table", "span_table", "out", "peak", "keep", "add", "slot_of", "lengths", "h", "kind", "time",
-    "first_action", "spans", "first_out", "out_time", "out_span", "out_basis0", "out_basis1", "out_basis2",
-    "out_basis3", "first_mark", "mark_time", "mark_span", "mark_basis0", "mark_basis1", "mark_basis2", "mark_basis3",
-    "mark_window",
-)  # fmt: skip
-NUMBERS = (
-    "n_lengths", "n_steps", "n_spans", "n_const", "n_state", "n_table", "n_span_table", "n_out", "n_peak", "n_actions",
-    "n_outs", "n_peaks", "first", "last",
-)  # fmt: skip
-INTEGERS = {"slot_of", "kind", "first_action", "first_out", "out_span", "first_mark", "mark_span", "mark_window"}
-_FIRST = {"actions": "first_action", "outs": "first_out", "marks": "first_mark"}
-_ROWS = {"const": "n_const", "state": "n_state", "out": "n_outs", "peak": "n_peaks", "keep": "n_actions",
-         "add": "n_actions"}  # fmt: skip
-_STRIDE = {"table": "n_table", "span_table": "n_span_table", "out": "n_out", "peak": "n_peak"}
 
 
 class _Kind(NamedTuple):
@@ -119,8 +105,8 @@ class LlvmPrinter:
 
     @contextmanager
     def loop(self, over: str, index: Any = None) -> Iterator[Any]:
-        if over in _FIRST:
-            edges = self.arg[_FIRST[over]]
+        if over in FIRST:
+            edges = self.arg[FIRST[over]]
             low = self._element(edges, index)
             high = self._element(edges, self.b.add(index, _I64(1)))
         else:
@@ -141,8 +127,8 @@ class LlvmPrinter:
         """The address of one row of this block's part of an array. Every row is as wide as a double one, except in
         the table and in what is given back: there rows stand close, which the processor's cache is the larger for."""
         b = self.b
-        if array in _ROWS:  # the tables are the thread's own: one block at a time
-            row = b.add(b.mul(self.block, self.arg[_ROWS[array]]), row)
+        if array in ROWS:  # the tables are the thread's own: one block at a time
+            row = b.add(b.mul(self.block, self.arg[ROWS[array]]), row)
         base = self.arg[array]
         if array in ("table", "out", "peak"):
             base = b.bitcast(base, self.usual.real.as_pointer())
@@ -151,7 +137,7 @@ class LlvmPrinter:
     def _row(self, array: str, slot: int, index: Any) -> Any:
         if index is None:
             return _I64(slot)
-        return self.b.add(self.b.mul(index, self.arg[_STRIDE[array]]), _I64(slot))
+        return self.b.add(self.b.mul(index, self.arg[STRIDE[array]]), _I64(slot))
 
     def _rows(self, array: str, slot: int, kind: _Kind, *, wide: bool) -> list[int]:
         """The rows of a value: in the table counted in usual ones, of which a double one may take two."""

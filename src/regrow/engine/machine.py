@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from regrow.engine import cache
-from regrow.engine.kernel import Call, Kernel, Shape, precise_slots, write
+from regrow.engine.kernel import NUMBERS, POINTERS, Call, Kernel, Shape, precise_slots, write
 from regrow.engine.model import Model
 from regrow.engine.sections import Layout
 
@@ -55,7 +55,7 @@ def machine_kernel(model: Model, shape: Shape, lanes: int, *, mixed: bool = Fals
     engine.finalize_object()
     _KEPT.append(engine)
     address = engine.get_function_address("kernel")
-    function = ctypes.CFUNCTYPE(None, *([ctypes.c_void_p] * 30), *([ctypes.c_int64] * 14))(address)
+    function = ctypes.CFUNCTYPE(None, *([ctypes.c_void_p] * len(POINTERS)), *([ctypes.c_int64] * len(NUMBERS)))(address)
     return Kernel(layout, _runner(function, layout, table_rows, lanes, mixed=mixed))
 
 
@@ -90,28 +90,24 @@ def _runner(function: Any, layout: Layout, table_rows: int, lanes: int, *, mixed
     )
 
     def run(call: Call) -> np.ndarray:
-        grid, outs, marks, n = call.grid, call.outs, call.marks, call.state.shape[1]
-        spans = call.spans()
+        n, times, outputs, peaks = call.state.shape[1], len(call.outs.time), len(layout.outputs), len(layout.peaks)
         state = _blocks(call.state, lanes, double_state)
         blocks = len(state)
-        n_spans = len(layout.spans)
-        times, outputs, peaks = len(outs.time), len(layout.outputs), len(layout.peaks)
         out = np.empty((blocks, times, outputs, lanes), soft)
         peak = np.full((blocks, call.windows, peaks, lanes), -np.inf, soft)
-        table = np.empty((max(1, len(grid.lengths) * table_rows), lanes), soft)
-        span_table = np.empty((max(1, len(spans) * n_spans), lanes))
-        arrays = [
-            _blocks(call.const, lanes, double_const), state, table, span_table, out, peak, _blocks(call.keep, lanes),
-            _blocks(call.add, lanes), call.slot_of, grid.lengths, grid.h, grid.kind, grid.time, call.first_action,
-            spans, outs.first, outs.time, outs.span, *outs.basis, marks.first, marks.time, call.mark_span,
-            *marks.basis, call.window,
-        ]  # fmt: skip
-        arrays = [np.ascontiguousarray(a) for a in arrays]
-        function(
-            *(a.ctypes.data for a in arrays), len(grid.lengths), len(grid.h), len(spans), len(call.const),
-            len(call.state), table_rows, n_spans, outputs, peaks, len(call.keep), times * outputs, call.windows * peaks,
-            0, blocks,
-        )  # fmt: skip
+        given = call.arrays() | {
+            "const": _blocks(call.const, lanes, double_const),
+            "state": state,
+            "table": np.empty((max(1, len(call.grid.lengths) * table_rows), lanes), soft),
+            "span_table": np.empty((max(1, len(call.spans) * len(layout.spans)), lanes)),
+            "out": out,
+            "peak": peak,
+            "keep": _blocks(call.keep, lanes),
+            "add": _blocks(call.add, lanes),
+        }
+        sizes = call.sizes(layout) | {"n_table": table_rows, "first": 0, "last": blocks}
+        arrays = [np.ascontiguousarray(given[name]) for name in POINTERS]
+        function(*(a.ctypes.data for a in arrays), *(sizes[name] for name in NUMBERS))
         call.state[:] = _rows(state, double_state)[:, :n]
         # each number is moved once: the places of whole blocks are looked at as (outputs, blocks, lanes, times)
         whole = n // lanes

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from regrow.engine.kernel import POINTERS
+
 
 class Term(NamedTuple):
     """A Python expression and whether it has a node axis."""
@@ -34,19 +36,13 @@ _LOOPS = {
     "outs": "range(first_out[{0}], first_out[{0} + 1])",
     "marks": "range(first_mark[{0}], first_mark[{0} + 1])",
 }
-_ARGUMENTS = (
-    "const", "state", "table", "span_table", "out", "peak", "keep", "add", "slot_of", "lengths", "h", "kind", "time",
-    "first_action", "spans", "first_out", "out_time", "out_span", "out_basis0", "out_basis1", "out_basis2",
-    "out_basis3", "first_mark", "mark_time", "mark_span", "mark_basis0", "mark_basis1", "mark_basis2", "mark_basis3",
-    "mark_window",
-)  # fmt: skip
 
 
 class NumpyPrinter:
     """Collects the lines of one Python function; see `sections.Printer`."""
 
     def __init__(self) -> None:
-        self.lines = [f"def kernel({', '.join(_ARGUMENTS)}):"]
+        self.lines = [f"def kernel({', '.join(POINTERS)}):"]
         self.depth = 1
         self.count = 0
 
