@@ -119,26 +119,38 @@ def switches(json: Json = False) -> None:
 
 
 Weight = Annotated[str, typer.Option(help='Body weight, such as "80 kg".')]
-Height = Annotated[str, typer.Option(help='Height, such as "170 cm".')]
+Height = Annotated[str, typer.Option(help='Height, such as "170 cm"; a dose per ideal weight needs it.')]
 Age = Annotated[str, typer.Option(help='Age, such as "45 y".')]
 Sex = Annotated[str, typer.Option(help="female or male.")]
 Baseline = Annotated[str, typer.Option(help="MADRS before treatment, 0 to 60.")]
-Condition = Annotated[str, typer.Option(help="What is treated.")]
-Drug = Annotated[str, typer.Option(help="Give this drug instead of the protocol's.")]
+Condition = Annotated[
+    str, typer.Option(help="What is treated, such as depression, ptsd, crps or migraine; adds its read-outs.")
+]
+Drug = Annotated[
+    str,
+    typer.Option(help="Give this drug instead: ketamine, esketamine, arketamine, placebo, midazolam, ssri, ect ..."),
+]
 Dose = Annotated[str, typer.Option(help='Give this dose instead, such as "0.5 mg/kg".')]
-Route = Annotated[str, typer.Option(help="Give by this route instead.")]
-Duration = Annotated[str, typer.Option(help='Infuse over this time, such as "40 min".')]
+Route = Annotated[
+    str, typer.Option(help="Give by this route instead: iv, im, sc, intranasal, oral, sublingual or rectal.")
+]
+Duration = Annotated[str, typer.Option(help='Infuse over this time, such as "40 min"; "0 min" is a bolus.')]
 Days = Annotated[str, typer.Option(help='Session days from the first, such as "0,3,7".')]
 People = Annotated[int | None, typer.Option(help="Draw this many people; without it one typical person.")]
 Seed = Annotated[int | None, typer.Option(help="Same seed, same people; 1 if none is given.")]
 Until = Annotated[str, typer.Option(help='Simulate until, such as "26 weeks".')]
-Belief = Annotated[str, typer.Option(help="open, saline-blind, active-placebo, masked or none.")]
-Without = Annotated[list[str] | None, typer.Option(help="Switch steps of the mechanism off.")]
-With = Annotated[list[str] | None, typer.Option("--with", help="Add conditions or co-treatments.")]
+Belief = Annotated[
+    str,
+    typer.Option(help="What people believe they get: open, saline-blind, active-placebo, masked; none: no expectancy."),
+]
+Without = Annotated[list[str] | None, typer.Option(help="Take steps of the mechanism away: `switches` lists them.")]
+With = Annotated[
+    list[str] | None, typer.Option("--with", help="Add a medicine, a gene or stress: `switches` lists them.")
+]
 Effect = Annotated[list[str] | None, typer.Option(help="Interactions, kidney, liver, genotype: `models` lists them.")]
 Mechanism = Annotated[Path | None, typer.Option(help="Equations of your own (.ant) after the plasma.")]
 Every = Annotated[str, typer.Option(help='Keep outputs this often, such as "1 week", not closely at each session.')]
-Workers = Annotated[int | None, typer.Option(help="Processes to use.")]
+Workers = Annotated[int | None, typer.Option(help="Processes that share the people of a large population.")]
 
 
 @app.command()
@@ -164,10 +176,15 @@ def simulate(
     without: Without = None,
     with_: With = None,
     effect: Effect = None,
-    model: Annotated[str, typer.Option(help="Pharmacokinetic model, or all; with --data an .ant file.")] = "",
+    model: Annotated[
+        str, typer.Option(help="Plasma model, or all: `models` lists them; with --data an .ant file.")
+    ] = "",
     mechanism: Mechanism = None,
     workers: Workers = None,
-    out: Annotated[list[Path] | None, typer.Option(help="Write .nc, .parquet, .csv, .svg or .html.")] = None,
+    out: Annotated[
+        list[Path] | None,
+        typer.Option(help="Write .html (a page), .svg (its chart), .csv, .parquet or .nc (all numbers)."),
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="Records of a NONMEM data set, run through --model.")] = None,
     clock: Annotated[str, typer.Option(help="With --data, how long a covariate holds: nocb or locf.")] = "nocb",
     json: Json = False,
@@ -227,8 +244,8 @@ def _simulate_records(context: typer.Context, data: Path, model: str, out: tuple
 @app.command()
 def equations(
     out: Annotated[Path | None, typer.Option(help="Write .html or .md; without it, Markdown is printed.")] = None,
-    model: Annotated[str, typer.Option(help="The pharmacokinetic model before the mechanism.")] = "d1",
-    with_: Annotated[list[str] | None, typer.Option("--with", help="Switches that join equations: habenula.")] = None,
+    model: Annotated[str, typer.Option(help="The plasma model before the mechanism: `models` lists them.")] = "d1",
+    with_: Annotated[list[str] | None, typer.Option("--with", help="A switch that joins equations: habenula.")] = None,
 ) -> None:
     """Show every equation with its units, and every number with its status and source."""
     from regrow.mechanism import switches as table
@@ -349,7 +366,7 @@ def _exporter(form: str) -> Callable[..., None]:
         without: Without = None,
         with_: With = None,
         effect: Effect = None,
-        model: Annotated[str, typer.Option(help="Pharmacokinetic model.")] = "",
+        model: Annotated[str, typer.Option(help="Plasma model: `models` lists them.")] = "",
         mechanism: Mechanism = None,
     ) -> None:
         order = _order(locals())
