@@ -166,6 +166,8 @@ def test_a_protocol_that_there_is_not_is_refused_with_the_nearest(refused, proto
         (PROTOCOL + 'dose = "0.5"' + PHASE, ["dose", "'0.5'", "has no unit"]),
         (PROTOCOL + PHASE.replace("0, 3", "3, 0"), ["[3.0, 0.0]", "rising days"]),
         (PROTOCOL + PHASE.replace("0, 3", "1, 3"), ["begins on day 1"]),
+        (PROTOCOL + PHASE.replace("3", '"3"'), ["days.1", "'3'", "number"]),
+        (PROTOCOL + PHASE.replace("3", "true"), ["days.1", "True", "number"]),
         (PROTOCOL + 'dose = "99 mg/kg"' + PHASE, None),
     ],
 )

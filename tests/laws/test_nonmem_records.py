@@ -65,6 +65,7 @@ def notices(tmp_path: Path, text: str, model: str = ONE_COMPARTMENT) -> str:
         ("1,4,1,0,10,0,0,0,2", ["AMT", "infusion"]),
         ("1,4,1,0,-2,1,0,0,2", ["RATE", "constant infusion"]),
         ("1,4,1,0,10,1,0,2,2", ["ADDL", "constant infusion"]),
+        ("1,4,1,1000,1,1,0.5,0,2", ["II", "1000 h", "1000 times"]),
         ("1,-1,0,0,0,0,0,0,2", ["TIME", "sort"]),
         ("1,4,0,0,0,0,0,0", ["8 cells", "9"]),
     ],
@@ -88,7 +89,9 @@ def test_a_wrong_cell_is_refused_with_its_record_column_and_value(row: str, word
         (HEAD + ",Time", ["TIME", "Time", "same name"]),
         (HEAD + ",", ["column 10", "no name"]),
         ("SUBJ" + HEAD[2:] + ",TAD", ["ID"]),
-        (HEAD + ",DATE", ["DATE"]),
+        (HEAD + ",DATE", ["DATE", "count TIME in hours"]),
+        (HEAD + ",ALAG1", ["ALAG1", "lag_depot?"]),
+        ("#" + HEAD + ",X", ["'1'", "without #"]),
     ],
 )
 def test_a_column_that_is_not_understood_is_refused_by_name(head: str, words: list[str], tmp_path: Path) -> None:

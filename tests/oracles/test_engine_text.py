@@ -90,7 +90,8 @@ def test_an_equation_that_is_not_linear_in_its_own_state_is_named():
     [
         ("x' = -k*; x = 1;", "MODEL-TEXT", "line 1"),
         ("x' = -k*sin(x); x = 1; k = 1;", "MODEL-UNSUPPORTED", "sin"),
-        ("S1 -> S2; k*S1; k = 1; S1 = 1; S2 = 0;", "MODEL-UNSUPPORTED", "reactions"),
+        ("R7: S1 -> S2; k*S1; k = 1; S1 = 1; S2 = 0;", "MODEL-UNSUPPORTED", "reactions (R7)"),
+        ("model a\nx' = -x; x = 1\nend\nmodel b\ny' = -y; y = 1\nend", "MODEL-TEXT", "a would not be run"),
         ("x' = -k*x; x = 1; k = 1; at time > 3: x = 0;", "MODEL-UNSUPPORTED", "events"),
     ],
 )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from nonmem_models import TWO_COMPARTMENTS, column, run
 from nonmem_oracle import Row, by_sum, by_walk, data_set
+from scipy.integrate import solve_ivp
 
 STATES = ("depot", "central", "peripheral", "effect")
 
@@ -145,3 +146,35 @@ def test_a_saturable_model_comes_to_the_state_that_many_doses_reach(rate: float,
     given = run(tmp_path, SATURABLE, columns % (0, 0, 59) + f"1,{60 * 12},1,60,{rate},0,0,0,2,{lag}\n" + later)
     for name in ("central", "answer"):
         assert column(settled[1:], name) == pytest.approx(column(given[2:], name), rel=3e-6)
+
+
+TARGET_MEDIATED = """
+KEL = 0.05; V = 3; KON = 0.5; KOFF = 0.05; KSYN = 1; KDEG = 0.1; KINT = 0.03; WT = 70;
+drug' = -KEL*WT/70*drug - KON*drug*target/V + KOFF*both
+target = KSYN/KDEG
+target' = KSYN - KDEG*target - KON*drug*target/V + KOFF*both
+both' = KON*drug*target/V - (KOFF + KINT)*both
+"""
+
+
+def test_drug_that_its_target_takes_away_agrees_with_an_integrator_far_below_the_digits_of_nonmem(
+    tmp_path: Path,
+) -> None:
+    weights = (50.0, 60.0, 80.0, 100.0)
+    rows = [f"{k},{t},{int(t == 0)},{100 * (t == 0)},20,{w}" for k, w in enumerate(weights) for t in (0, 2, 9, 30, 60)]
+    rows = [row.replace(",0,20,", ",0,0,") if ",0,0,20," in row else row for row in rows]
+    found = run(tmp_path, TARGET_MEDIATED, "ID,TIME,EVID,AMT,RATE,WT\n" + "\n".join(rows) + "\n")
+
+    def rates(_: float, x: np.ndarray, weight: float, into: float) -> list[float]:
+        bound = 0.5 * x[0] * x[1] / 3
+        left = into - 0.05 * weight / 70 * x[0] - bound + 0.05 * x[2]
+        return [left, 1 - 0.1 * x[1] - bound + 0.05 * x[2], bound - 0.08 * x[2]]
+
+    for k, weight in enumerate(weights):
+        x = np.array([0.0, 10.0, 0.0])
+        expected = [x]
+        for begin, end, into in ((0, 2, 20.0), (2, 5, 20.0), (5, 9, 0.0), (9, 30, 0.0), (30, 60, 0.0)):
+            x = solve_ivp(rates, (begin, end), x, "LSODA", rtol=1e-11, atol=1e-12, args=(weight, into)).y[:, -1]
+            expected += [x] if end != 5 else []
+        ours = np.array([column(found[5 * k : 5 * k + 5], name) for name in ("drug", "target", "both")])
+        assert np.abs(ours - np.array(expected).T).max() < 1e-5 * np.abs(expected).max()

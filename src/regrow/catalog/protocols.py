@@ -21,15 +21,18 @@ from regrow.regimen import Phase, Protocol, Rule
 from regrow.units import read as read_number
 
 Text = Annotated[str, Field(min_length=1)]
+Number = Annotated[float, Field(strict=True)]  # "3" and true are no numbers of days
+Whole = Annotated[int, Field(strict=True)]
+Flag = Annotated[bool, Field(strict=True)]
 
 
 class UntilForm(Form):
     """The rule that ends a phase: a score at most so high, or fallen by so many per cent, at visits in a row."""
 
     scale: Text
-    at_most: float | None = None
-    fall_percent: float | None = None
-    visits: int = 1
+    at_most: Number | None = None
+    fall_percent: Number | None = None
+    visits: Whole = 1
     name: str = ""
 
     def rule(self) -> Rule:
@@ -51,12 +54,12 @@ class PhaseForm(Form):
     """A phase as written: days or every_days, and doses of its own where they differ from the protocol's."""
 
     name: Text
-    days: tuple[float, ...] = ()
-    every_days: float | None = None
-    first_day: float | None = None
-    count: int | None = None
+    days: tuple[Number, ...] = ()
+    every_days: Number | None = None
+    first_day: Number | None = None
+    count: Whole | None = None
     until: UntilForm | None = None
-    optional: bool = False
+    optional: Flag = False
     dose: str | None = None
     doses: tuple[Text, ...] = ()  # one for each session, the last repeating
     session: tuple[DoseForm, ...] = ()  # several doses in each session

@@ -71,7 +71,14 @@ def to_sbml(text: str) -> str:
             said = " ".join((antimony.getLastError() or "").split())
             said = re.sub(r"line (\d+)", lambda m: f"line {int(m[1]) - shift}", said)
             raise Refusal("MODEL-TEXT", f"the model text cannot be read: {said}", field="model")
-        return antimony.getSBMLString(antimony.getMainModuleName()) or ""
+        main = antimony.getMainModuleName()
+        others = [
+            name for name in re.findall(r"^\s*(?:model|module)\s+\*?\s*(\w+)", source, re.MULTILINE) if name != main
+        ]
+        if idle := [name for name in others if not re.search(rf":\s*{name}\s*\(", source)]:
+            sentence = f"the model text has more than one model; {', '.join(idle)} would not be run. Give one in a file"
+            raise Refusal("MODEL-TEXT", sentence, field="model", value=idle)
+        return antimony.getSBMLString(main) or ""
 
 
 def _units_left_open(text: str) -> list[str]:
@@ -143,19 +150,19 @@ def _all(items: Any) -> list[Any]:
 
 def _refuse_what_is_not_equations(model: Any) -> None:
     found = {
-        "reactions": model.getNumReactions(),
-        "events": model.getNumEvents(),
-        "function definitions": model.getNumFunctionDefinitions(),
-        "species": model.getNumSpecies(),
+        "reactions": model.getListOfReactions(),
+        "events": model.getListOfEvents(),
+        "function definitions": model.getListOfFunctionDefinitions(),
+        "species": model.getListOfSpecies(),
     }
-    for what, count in found.items():
-        if count:
+    for what, items in found.items():
+        if names := [item.getId() for item in _all(items)]:
             raise Refusal(
                 "MODEL-UNSUPPORTED",
-                f"the model text has {count} {what}; write rate rules (x' = ...) and assignments (y := ...), "
-                "and give doses as events of the run",
+                f"the model text has {what} ({', '.join(names[:6])}); write rate rules (x' = ...) and assignments "
+                "(y := ...), and give doses as events of the run",
                 field=what,
-                value=count,
+                value=names,
             )
     for rule in _all(model.getListOfRules()):
         if rule.isAlgebraic():

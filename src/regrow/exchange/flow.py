@@ -8,6 +8,7 @@ found by Newton's method on the map over one dosing interval; it is refused unle
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,6 +24,8 @@ from regrow.refusal import Refusal
 #: how closely a steady state found by iteration must repeat, relative to the largest value of each state
 TOLERANCE = 1e-7
 _NEWTON_STEPS, _PLAIN_STEPS, _AT_REST_H = 30, 300, 24.0
+#: a stretch between two events is solved to this share of each state's largest value: errors of many stretches add up
+_TARGET = 1e-6
 
 
 @dataclass(frozen=True)
@@ -173,7 +176,7 @@ class General:
 
     model: Model
     values: Mapping[str, float]
-    notices: dict[str, None] = field(default_factory=dict)
+    notices: dict[str, str] = field(default_factory=dict)
 
     def move(self, x: np.ndarray, rates: np.ndarray, start: float, lengths: Sequence[float]) -> list[np.ndarray]:
         later = [length for length in lengths if length > 0]
@@ -190,9 +193,11 @@ class General:
         running = [Infusion(start, s, r * (end - start), end - start) for s, r in zip(states, rates, strict=True) if r]
         times = np.minimum(start + np.asarray(lengths), end)
         solution = solve(
-            self.model, self.values, running, times, states, n=x.shape[1], start=x, start_time=start, accuracy="fine"
-        )
-        self.notices |= dict.fromkeys(solution.notices)
+            self.model, self.values, running, times, states, n=x.shape[1], start=x, start_time=start, accuracy="fine",
+            target=_TARGET,
+        )  # fmt: skip
+        for notice in solution.notices:  # a stretch says the same as another with other numbers: once is enough
+            self.notices.setdefault(re.sub(r"\d[\d.e+-]*", "", notice), notice)
         if not np.isfinite(solution.values).all():
             bad = states[int(np.flatnonzero(~np.isfinite(solution.values).all(axis=(1, 2)))[0])]
             sentence = f"model: {bad} is no finite number any more between {start:g} and {end:g} h"

@@ -44,6 +44,9 @@ def simulate(data: Path, model: Path, out: Path, *, clock: str = "nocb") -> tupl
         sentence = f"model: {model} cannot be read: {words}"
         raise Refusal("MODEL-FILE", sentence, field="model", value=str(model)) from None
     compiled = compile_model(text)
+    if not compiled.states:
+        sentence = f"model: {model} has no compartment; write at least one equation of the form x' = ..."
+        raise Refusal("MODEL-TEXT", sentence, field="model", value=str(model))
     table = records.read(data, names_of(compiled))
     values, notices = predict(table, compiled, clock=clock)
     files.publish({out: lambda stream: _write(stream, table, compiled, values)})
@@ -72,7 +75,7 @@ def predict(table: Table, model: Model, *, clock: str = "nocb") -> tuple[np.ndar
         found = np.array([evaluate(model.program.outputs[name]) for name in model.outputs])
     blank = [n for n, row in zip(model.outputs, found, strict=True) if not np.isfinite(row).all()]
     said = [f"{name}: no finite number at some of the records" for name in blank]
-    return found, (*table.notices, *_idle(table), *run.notices, *said)
+    return found, (*table.notices, *_idle(table), *run.notices.values(), *said)
 
 
 def _idle(table: Table) -> list[str]:
@@ -110,7 +113,7 @@ class _Run:
     table: Table
     model: Model
     values: dict[str, float | np.ndarray]
-    notices: dict[str, None] = field(default_factory=dict)
+    notices: dict[str, str] = field(default_factory=dict)  # by what makes them one notice
 
     def __post_init__(self) -> None:
         self.times = np.array([record.time for record in self.table.records])
@@ -152,7 +155,8 @@ class _Run:
         key = int(self.key[record])
         if key not in self.flows:
             values = self._at(record)
-            self.notices |= dict.fromkeys(grows(growing(self.model.program, Evaluator(self.model.program, values, 1))))
+            found = grows(growing(self.model.program, Evaluator(self.model.program, values, 1)))
+            self.notices |= {notice.partition(" grows")[0]: notice for notice in found}
             if self.linear:
                 self.flows[key] = flow.Linear.of(self.model, values)
             else:

@@ -33,6 +33,13 @@ _BOOKKEEPING = frozenset(
     | {"type", "comment", "comments", "note", "notes", "descr", "description", "label", "ldv", "lndv", "unit"}
     | {"session", "drug", "route", "mg", "hours"}  # what regrow's own export says of each dose
 )
+# items of NONMEM that are not carried out, and what to do instead
+_NOT_CARRIED_OUT = {
+    **dict[str, str].fromkeys(("date", "dat1", "dat2", "dat3"), "count TIME in hours from a fixed moment and drop it"),
+    **dict[str, str].fromkeys(("call", "cont", "l1", "l2"), "drop it"),
+    "pcmt": "every record gets every output of the text, so drop it",
+}
+_IN_PK = {"alag": "lag", "f": "f", "d": "dur", "r": "rate"}  # NONMEM's names in $PK, which data sets also carry
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?")
 _NOTHING = ("", ".", "NA", "na", "N/A", "NaN", "nan")
 
@@ -153,6 +160,9 @@ class _Reader:
             if not name:
                 sentence = f"data: column {place + 1} has no name in the header; name it or leave it out"
                 raise Refusal("DATA-HEADER", sentence, field="data", value=place + 1)
+            if number(name) is not None:
+                sentence = f"data: column {place + 1} is named {name!r} in the header; give the names of the columns in"
+                raise Refusal("DATA-HEADER", f"{sentence} the first line (without #)", field="data", value=name)
             if lower in column:
                 first = self.header[column[lower]]
                 sentence = f"data: columns {first} and {name} have the same name (case does not count); rename one"
@@ -220,12 +230,19 @@ class _Reader:
         idle = [p for p in self.names.parameters if p not in feeds]
         kept: list[str] = []
         for name in unknown:
+            if do := _NOT_CARRIED_OUT.get(name.lower()):
+                sentence = f"data: column {name} is an item of NONMEM that is not carried out here; {do}"
+                raise Refusal("DATA-COLUMN", sentence, field=name, value=name)
             near = difflib.get_close_matches(name.lower(), [p.lower() for p in idle], 1, 0.75)
             if near or name.lower() not in _BOOKKEEPING:
                 meant = next((p for p in idle if near and p.lower() == near[0]), None)
                 more = f" and {len(idle) - 12} more" if len(idle) > 12 else ""
                 listed = f"{', '.join(idle[:12]) or 'none'}{more}"
-                hint = f"is it meant for {meant}?" if meant else f"the text's parameters are {listed}."
+                hint = (
+                    f"is it meant for {meant}?"
+                    if meant
+                    else self._in_nonmem(name) or f"the text's parameters are {listed}."
+                )
                 sentence = (
                     f"data: column {name} is neither an item of NONMEM nor a parameter of the model text; {hint} "
                     "Rename it, take it into the text, or leave it out"
@@ -238,6 +255,12 @@ class _Reader:
         if "dv" in self.column and self._parameter("DV") is None:
             self.notices.append("DV: kept in the output and not used; a simulation needs no observed values")
         return feeds, absorption
+
+    def _in_nonmem(self, name: str) -> str:
+        """What a column is called here that has NONMEM's name for a compartment's absorption, such as ALAG1."""
+        found = re.fullmatch(r"(alag|f|d|r)(\d+)", name.lower())
+        state = self.names.compartment(found[2]) if found else None
+        return f"is it meant for {_IN_PK[found[1]]}_{state}?" if found and state else ""
 
     def _computed(self, name: str) -> Refusal:
         sentence = f"data: column {name} has the name of something the model text computes; rename the column"

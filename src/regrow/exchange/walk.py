@@ -23,6 +23,9 @@ from regrow.exchange.flow import Cycle, Flow, at_rest
 from regrow.exchange.records import Record
 from regrow.refusal import Refusal
 
+#: at most so many infusions of a steady state may overlap, or of its doses wait for their lag
+_MOST_AT_ONCE = 1000
+
 #: two times closer than this share of the larger one are the same time
 _SAME = 1e-11
 
@@ -236,6 +239,13 @@ class _Walk:
         rate = amount / duration if duration > 0 else rate
         state = self.setting.states.index(record.compartment)
         every = record.interval
+        if max(duration, lag) > _MOST_AT_ONCE * every:
+            sentence = (
+                f"data: record {record.number} (line {record.line}): II is {every:g} h, of which its infusion "
+                f"({duration:g} h) or lag ({lag:g} h) is more than {_MOST_AT_ONCE} times as long; give a longer II, or "
+                "a constant infusion (SS 1, AMT 0, II 0)"
+            )
+            raise Refusal("DATA-DOSE", sentence, field="II", value=every)
         none = np.zeros(len(self.x))
         if rate is None or amount == 0:
             bolus = none.copy()
