@@ -116,7 +116,7 @@ BAD = [
     ("--model all --effect rifampicin", "MODEL-EFFECT", ["all", "choose one with --model"]),
     ("--drug placebo --effect rifampicin", "MODEL-EFFECT", ["placebo", "leave it out"]),
     ("--drug placebo --model all", "MODEL-DRUG", ["placebo has no plasma model", "leave the model out"]),
-    ("--drug midazolam --route oral", "DRUG-ROUTE", ["midazolam", "'oral'", "iv, sc"]),
+    ("--drug midazolam --route sublingual", "DRUG-ROUTE", ["midazolam", "'sublingual'", "iv, sc"]),
     ("--weight --height 170_cm", "OPTION-EMPTY", ["--weight", "--height follows"]),
     ("--mechanism nowhere.ant", "MECHANISM-FILE", ["nowhere.ant", "No such file"]),
     # output

@@ -31,7 +31,19 @@ from regrow import catalog
 from regrow.catalog.drugs import Route
 from regrow.catalog.form import Form
 from regrow.catalog.located import line_of
-from regrow.catalog.notation import ALIASES, ANALYTES, BACKGROUNDS, CONDITIONS, MEASURES, amount, duration, rule, when
+from regrow.catalog.notation import (
+    ALIASES,
+    ANALYTES,
+    BACKGROUNDS,
+    CONDITIONS,
+    DRUGS,
+    MEASURES,
+    amount,
+    duration,
+    rule,
+    when,
+)
+from regrow.catalog.notation import unit as spelled
 from regrow.refusal import Refusal
 
 _UNITS = {
@@ -55,6 +67,9 @@ RANGES = {  # the ends of the scales most often reported
     "pain VAS": (0.0, 100.0),
     "CADSS": (0.0, 92.0),
 }
+# Units of what is counted in points, mmHg or beats: None is the measure's own. Others (morphine in mg) are free.
+_OWN = {**dict.fromkeys(("SBP", "DBP", "MAP"), "mmHg"), "HR": "1/min"}
+_RATIOS = ("odds ratio", "risk ratio", "hazard ratio")
 WITHOUT_DURATION = ("intranasal", "oral", "sublingual", "rectal")
 
 
@@ -62,8 +77,9 @@ def _known(names: tuple[str, ...], what: str):
     """A check that a text is one of `names`, whatever its case; the refusal names the nearest."""
 
     def check(text: str) -> str:
-        wanted = ALIASES.get(text, text)
         by_case = {name.lower(): name for name in names}
+        also = ALIASES.get(text.lower(), text)
+        wanted = also if also.lower() in by_case else text
         if wanted.lower() in by_case:
             return by_case[wanted.lower()]
         near = get_close_matches(wanted.lower(), by_case, n=1, cutoff=0)
@@ -104,6 +120,16 @@ def _spread(value: object) -> object:
     return {"mean": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+def _held(value: bool | str) -> bool | str:
+    """How long a response lasted: true, or a length of time."""
+    if isinstance(value, str):
+        try:
+            duration(value)
+        except Refusal as why:
+            raise ValueError(f"{why.sentence}; or true") from None
+    return value
+
+
 def _ordered(pair: tuple[float, float]) -> tuple[float, float]:
     if pair[0] > pair[1]:
         raise ValueError("the lower end stands above the upper one; write [low, high]")
@@ -119,6 +145,7 @@ Text = Annotated[str, Field(min_length=1)]
 At = Annotated[str, _parsed(when)]
 Length = Annotated[str, _parsed(duration)]
 DoseText = Annotated[str, _parsed(amount)]
+DrugName = Annotated[str, Field(min_length=1), AfterValidator(lambda name: DRUGS.get(name.lower(), name))]
 RuleText = Annotated[str, _parsed(rule)]
 Condition = Annotated[str, _known(CONDITIONS, "condition")]
 Measure = Annotated[str, _known(MEASURES + ANALYTES, "scale or analyte")]
@@ -139,6 +166,21 @@ class _Moments(Form):
     @property
     def centre(self) -> float | None:
         return self.mean if self.mean is not None else self.median
+
+    @property
+    def middle(self) -> float | None:
+        """The centre, else the middle of the quartiles or of the range."""
+        ends = self.iqr or self.range
+        return self.centre if self.centre is not None or ends is None else (ends[0] + ends[1]) / 2
+
+    @property
+    def spread(self) -> float | None:
+        """The SD: as stated, else from quartiles or a range that stands alone, as of a normal spread (Wan 2014)."""
+        if self.sd is not None:
+            return self.sd
+        if self.iqr is not None:
+            return (self.iqr[1] - self.iqr[0]) / 1.35
+        return (self.range[1] - self.range[0]) / 4 if self.centre is None and self.range is not None else None
 
     @model_validator(mode="after")
     def _has_a_centre(self):
@@ -216,11 +258,11 @@ class Figure(Form):
     ci95: Interval | None = None
     iqr: Interval | None = None
     n: Count | None = None
-    unit: str | None = None
+    unit: Text | None = None
     rule: RuleText | None = None
     ever: StrictBool = False
     visits: Count | tuple[At | AtLeast0, ...] | None = None
-    sustained: StrictBool | str = False
+    sustained: Annotated[StrictBool | str, AfterValidator(_held)] = False
     adjusted: StrictBool = False
     site: Literal["arterial", "venous"] | None = None
     status: Literal["stated", "assumed"] = "stated"
@@ -248,27 +290,51 @@ class Figure(Form):
         if len(given) != 1:
             sentence = f"gives {' and '.join(given) or 'no value'}; write one of mean, median, percent"
             raise Wrong(sentence, *given[1:2])
-        if self.percent is not None and not self._lowest() <= self.percent <= 100:
-            low = self._lowest()
-            raise Wrong(f"lies outside {low:g} to 100", "percent", value=self.percent)
         if self.is_concentration != (self.of in ANALYTES):
             wanted = "an analyte such as 'ketamine'" if self.is_concentration else "a scale such as 'MADRS'"
             raise Wrong(f"does not go with what = {self.what!r}: name {wanted}", "of", value=self.of)
-        if self.unit is not None and self.what in _UNITS and self.unit not in _UNITS[self.what]:
-            known = ", ".join(_UNITS[self.what])
-            raise Wrong(f"is not a unit of {self.what}; write one of {known}", "unit", value=self.unit)
+        known = self._units()
+        if self.unit is not None and known and self.unit not in known:
+            raise Wrong(f"is not a unit of {self.what}; write one of {', '.join(known)}", "unit", value=self.unit)
         if self.what in ("response", "remission") and not self.is_share and not self._is_ratio:
-            raise Wrong(f"a {self.what} is a share of people; write percent = ...", given[0], value=self.value)
+            ratio = f", or unit = '{_RATIOS[0]}'" if isinstance(self, Contrast) else ""
+            sentence = f"a {self.what} is a share of people; write percent = 64, say{ratio}"
+            raise Wrong(sentence, given[0], value=self.value)
         if self.what in ("score", "change", "tmax", "auc", "cmax", "concentration") and self.is_share:
-            raise Wrong(f"a {self.what} is no share of people; write mean = ... (unit = '%' if so)", "percent")
+            sentence = f"a {self.what} is no share of people; write mean = {self.percent:g}, with unit = '%' if so"
+            raise Wrong(sentence, "percent")
+        if self.percent is not None and not self._lowest() <= self.percent <= 100:
+            low = self._lowest()
+            raise Wrong(f"lies outside {low:g} to 100", "percent", value=self.percent)
         if self.is_concentration and self.value < 0 and not isinstance(self, Contrast):
             raise Wrong("lies below 0", given[0], value=self.value)
         if self.site is not None and not self.is_concentration:
             raise Wrong("belongs to plasma levels; take it out", "site", value=self.site)
-        if self.what in ("score", "change") and self.unit is None:
+        if self.what in ("score", "change") and self.unit in (None, "points"):
             change = self.what == "change" or isinstance(self, Contrast)
             _on_scale(self.of, self.value, given[0], change=change)
         return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unit_as_the_house_spells_it(cls, given: object) -> object:
+        if isinstance(given, dict) and isinstance(given.get("unit"), str):
+            return given | {"unit": spelled(given["unit"], str(given.get("what")))}
+        return given
+
+    def _units(self) -> tuple[str, ...]:
+        """The units this figure may have; none named where any may."""
+        if self.what in _UNITS:
+            return _UNITS[self.what]
+        ratios = _RATIOS if isinstance(self, Contrast) else ()
+        if self.is_share or self.what in ("response", "remission"):
+            return ("percentage points", "%", *ratios)
+        if self.what == "relapse":
+            return ratios or ("d", "wk", "mo")
+        own = _OWN.get(self.of, "points")
+        if self.of not in RANGES and self.of not in _OWN:
+            return ()
+        return (own, "%") if self.what in ("score", "change") else ("SD", own, *ratios)
 
     @property
     def _is_ratio(self) -> bool:
@@ -301,13 +367,16 @@ class Arm(Form):
     """What one group was given, and what was seen in it."""
 
     name: Text
-    drug: Text
+    drug: DrugName
     dose: DoseText | tuple[DoseText, ...] | None = None
     route: Route | None = None
     duration: Length | tuple[Length, ...] | None = None
     days: tuple[Number, ...]
     belief: Literal["open", "saline-blind", "active-placebo", "masked", "none"]
-    background: tuple[Annotated[str, _known(BACKGROUNDS, "background")], ...] = ()
+    background: Annotated[
+        tuple[Annotated[str, _known(BACKGROUNDS, "background")], ...],
+        BeforeValidator(lambda given: (given,) if isinstance(given, str) else given),
+    ] = ()
     n: Count | None = None
     baseline: Annotated[Baseline, BeforeValidator(_spread)] | None = None
     mean_sessions: Positive | None = None

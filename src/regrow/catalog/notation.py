@@ -27,8 +27,9 @@ BACKGROUNDS = tuple(
 # Scales, signs and events that studies report. The model predicts some; the others are shown and count as misses.
 MEASURES = tuple(
     """MADRS; HDRS; HDRS-6; HDRS-17; HDRS-21; HDRS-24; HDRS-25; HDRS-28; QIDS-SR-16; QIDS-C-16; IDS-SR-30; PHQ-9; BDI;
-    GAD-7; HAM-A; BAI; HADS; FQ; LSAS; anxiety VAS; CAPS-5; PCL-5; IES-R; Y-BOCS; SSI; C-SSRS; MADRS-SI; CGI-S; CGI-I;
-    pain NRS; pain VAS; headache NRS; CADSS; BPRS; MOAA/S; SBP; DBP; MAP; HR; SpO2; abstinence; days abstinent; craving;
+    MADRS-S; IDS-C-30; CDRS-R; GDS; EPDS; GAD-7; HAM-A; BAI; HADS; STAI; FQ; LSAS; anxiety VAS; CAPS-5; PCL-5; IES-R;
+    Y-BOCS; SSI; C-SSRS; MADRS-SI; CGI-SS-r; CGI-S; CGI-I; SHAPS; SDS; WSAS; YMRS; PANSS; POMS; EQ-5D; pain NRS;
+    pain VAS; headache NRS; CADSS; BPRS; MOAA/S; SBP; DBP; MAP; HR; SpO2; abstinence; days abstinent; craving;
     morphine; dissociation; sedation; dizziness; nausea; vomiting; vertigo; headache; BP increased; dysgeusia;
     hypoesthesia; lethargy; insomnia; tachycardia; euphoric mood; nasal discomfort; throat irritation; dysarthria;
     pollakiuria; constipation; psychomimetic effects""".replace("\n    ", " ").split("; ")
@@ -45,22 +46,65 @@ ANALYTES = (
     "R-HNK",
     "DHNK",
 )
-# What else a study may call them.
-ALIASES = {
-    **{f"{other}-{items}": f"HDRS-{items}" for other in ("HAMD", "HAM-D") for items in (6, 17, 21, 24, 25, 28)},
-    **dict.fromkeys(("HAMD", "HAM-D"), "HDRS"),
-    **dict.fromkeys(("QIDS", "QIDS-SR", "QIDS-16"), "QIDS-SR-16"),
-    "NRS": "pain NRS",
-    "VAS": "pain VAS",
-    "HAMA": "HAM-A",
-    "CAPS": "CAPS-5",
-    "PCL": "PCL-5",
-    "heart rate": "HR",
-    "esketamine": "S-ketamine",
-    "arketamine": "R-ketamine",
-    "noresketamine": "S-norketamine",
-    "hydroxynorketamine": "HNK",
+# What else a study may call them, whatever the case.
+_ALSO = {
+    "QIDS-SR-16": "QIDS; QIDS-SR; QIDS-16; QIDS-SR16",
+    "QIDS-C-16": "QIDS-C; QIDS-C16",
+    "BDI": "BDI-II; BDI-2",
+    "IDS-SR-30": "IDS; IDS-SR",
+    "IDS-C-30": "IDS-C",
+    "SSI": "BSS; BSI; BSSI; Beck SSI",
+    "pain NRS": "NRS",
+    "pain VAS": "VAS",
+    "HAM-A": "HAMA; HARS",
+    "CAPS-5": "CAPS",
+    "PCL-5": "PCL",
+    "HR": "heart rate; pulse",
+    "SBP": "systolic blood pressure; systolic BP; systolic pressure",
+    "DBP": "diastolic blood pressure; diastolic BP; diastolic pressure",
+    "S-ketamine": "esketamine; (S)-ketamine",
+    "R-ketamine": "arketamine; (R)-ketamine",
+    "S-norketamine": "noresketamine",
+    "HNK": "hydroxynorketamine",
+    "treatment-resistant depression": "TRD",
+    "depression": "MDD; major depression; major depressive disorder",
+    "bipolar depression": "bipolar disorder",
+    "anxiety": "GAD; generalised anxiety disorder; generalized anxiety disorder; social anxiety disorder",
+    "obsessive-compulsive disorder": "OCD",
 }
+ALIASES = {also.lower(): name for name, others in _ALSO.items() for also in others.split("; ")} | {
+    f"{hamilton}{gap}{items}".lower(): f"HDRS-{items}" if items else "HDRS"
+    for hamilton in ("HDRS", "HAMD", "HAM-D", "HRSD")
+    for gap, items in (("", ""), *((gap, items) for gap in ("-", "", " ") for items in (6, 17, 21, 24, 25, 28)))
+}
+# What else an arm may call its drug. A named SSRI is the house's: none is told from another.
+DRUGS = {
+    other.lower(): drug
+    for drug, others in {
+        "ketamine": "racemic ketamine; (R,S)-ketamine; R,S-ketamine; ketamine hydrochloride",
+        "esketamine": "S-ketamine; (S)-ketamine; S(+)-ketamine; Spravato",
+        "arketamine": "R-ketamine; (R)-ketamine",
+        "placebo": "saline; normal saline; sham",
+        "ect": "electroconvulsive therapy",
+        "ssri": "citalopram; escitalopram; fluoxetine; fluvoxamine; paroxetine; sertraline",
+    }.items()
+    for other in (drug, *others.split("; "))
+}
+# Units of figures as other hands write them. "SD", "points" and "mmHg" name what is meant without a unit, too.
+UNITS = {
+    other.lower(): unit
+    for unit, others in {
+        "ng/mL": "", "ug/mL": "µg/mL; μg/mL; mcg/mL", "ug/L": "µg/L; μg/L; mcg/L", "mg/L": "", "nmol/mL": "",
+        "nmol/L": "nM", "umol/L": "µmol/L; μmol/L; uM; µM; μM", "ng h/mL": "h ng/mL", "ng min/mL": "min ng/mL",
+        "ug h/L": "µg h/L; μg h/L; h ug/L", "ug h/mL": "µg h/mL; μg h/mL; h ug/mL", "mg h/L": "h mg/L",
+        "min": "minutes", "h": "hours; hr", "d": "day; days", "wk": "week; weeks", "mo": "month; months",
+        "%": "percent; per cent", "percentage points": "pp", "points": "point", "mmHg": "mm Hg; mm[Hg]",
+        "1/min": "bpm; /min; beats/min", "SD": "Cohen d; Cohen's d; SMD; Hedges g; Hedges' g; g",
+        "odds ratio": "OR", "risk ratio": "RR; relative risk", "hazard ratio": "HR; rate ratio",
+    }.items()
+    for other in (unit, *others.split("; "))
+    if other
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -95,6 +139,12 @@ def when(text: str) -> When:
     if session == 0:
         raise ValueError("sessions are counted from 1; write 'after session 1'")
     return When(duration(found[1]), session)
+
+
+def unit(text: str, what: str) -> str:
+    """The house's spelling of a figure's unit, "Cohen's d" as "SD"; one that it does not know stays as it is."""
+    plain = re.sub(r"\s+", " ", re.sub(r"[·*.](?=[a-zµμ])", " ", text.strip())).lower()
+    return "SD" if plain == "d" and what == "effect" else UNITS.get(plain, text)
 
 
 def amount(text: str) -> tuple[float, str]:

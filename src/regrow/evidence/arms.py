@@ -149,7 +149,7 @@ class Arms:
             if (figure.unit or "").endswith("ratio") and not figure.is_share:
                 asked = figure.model_copy(update={"mean": None, "percent": figure.value, "unit": None})
             first, second = (sample(name, asked) for name in figure.arms)
-            if figure.what == "effect" and figure.unit is None:
+            if verdict.standardised(figure):
                 return verdict.central_effect(first, second)
             return verdict.central_contrast(first, second, figure.unit)
         except (Unpredictable, Refusal):

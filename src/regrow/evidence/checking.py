@@ -155,8 +155,10 @@ def _kind(row: Row) -> str:
     if not is_depression(row) or figure.what not in ("score", "change", "response", "remission"):
         return ""
     if isinstance(figure, Contrast):
-        return "contrast" if figure.of == "MADRS" and not figure.is_share and figure.unit is None else ""
-    return "share" if figure.is_share else ("points" if figure.of == "MADRS" and figure.unit is None else "")
+        return "contrast" if figure.of == "MADRS" and not figure.is_share and figure.unit in (None, "points") else ""
+    return (
+        "share" if figure.is_share else ("points" if figure.of == "MADRS" and figure.unit in (None, "points") else "")
+    )
 
 
 def tally(rows: Iterable[Row]) -> Tally:
@@ -260,7 +262,8 @@ def _one(
     study: Study, arm: Arm, figure: Figure, n: int, arms: Mapping[str, Simulated | str]
 ) -> tuple[Estimate, float, str]:
     found = _sample(study, arm, figure, arms)
-    return verdict.predicted(found, n, _seed(study, arm.name, figure)), found.span, found.note
+    note = _notes(found, arms[arm.name])
+    return verdict.predicted(found, n, _seed(study, arm.name, figure)), found.span, note
 
 
 def _difference(
@@ -273,9 +276,15 @@ def _difference(
         figure = contrast.model_copy(update={"mean": None, "percent": contrast.value, "unit": None})
     first, second = _sample(study, one, figure, arms), _sample(study, two, figure, arms)
     seed = _seed(study, " - ".join(contrast.arms), contrast)
-    if contrast.what == "effect" and first.statistic == "standardised" and contrast.unit is None:
-        return verdict.predicted_effect(first, second, n, seed), first.span, first.note
-    return verdict.predicted_contrast(first, second, n, seed, contrast.unit), first.span, first.note
+    note = _notes(first, arms[one.name])
+    if first.statistic == "standardised" and verdict.standardised(contrast):
+        return verdict.predicted_effect(first, second, n, seed), first.span, note
+    return verdict.predicted_contrast(first, second, n, seed, contrast.unit), first.span, note
+
+
+def _notes(sample: Sample, arm: Simulated | str) -> str:
+    own = () if isinstance(arm, str) else arm.notes
+    return "; ".join(note for note in (sample.note, *own) if note)
 
 
 def _judged(
@@ -299,8 +308,8 @@ def _judged(
     try:
         when(figure.at)
         expected, span, note = predict()
-    except Unpredictable as why:
-        return Row(**fixed, why=str(why))
+    except (Unpredictable, Refusal) as why:
+        return Row(**fixed, why=why.sentence if isinstance(why, Refusal) else str(why))
     if not math.isfinite(expected.value):
         return Row(**fixed, why="the simulated people give no number for this figure")
     found = verdict.judge(figure, seen, expected, span)

@@ -32,8 +32,12 @@ PAIN_SD, PAIN_SD_OMEGA = 1.49, 0.39  # median and SD of the logarithm that give 
 # Longer and shorter Hamilton scales have no published table; their totals are taken in proportion to the 17 items
 # (assumed from usual totals at entry: 12, 28, 30 and 32 beside 22).
 HAMILTON = {"HDRS": 1.0, "HDRS-6": 0.55, "HDRS-24": 1.3, "HDRS-25": 1.35, "HDRS-28": 1.45}
-# Remission without a rule of its own: at or below (the contract's; QIDS and PHQ-9 "at most 5" and "below 5").
+# The same sixteen items rated by a clinician: their totals are taken as alike (assumed).
+ALIKE = {"QIDS-C-16": "QIDS-SR-16"}
+# Remission without a rule of its own: at or below (the contract's; QIDS and PHQ-9 "at most 5" and "below 5"), then the
+# usual cut-offs of scales on which the contract is silent (convention, recalled).
 REMISSION = {"MADRS": 10.0, "HDRS-17": 7.0, "QIDS-SR-16": 5.0, "PHQ-9": 4.0, "SSI": 3.0}
+REMISSION |= {"HDRS": 7.0, "HDRS-21": 7.0, "QIDS-C-16": 5.0, "GAD-7": 4.0, "HAM-A": 7.0}
 
 
 def span_of(of: str) -> float:
@@ -45,7 +49,7 @@ def span_of(of: str) -> float:
     try:
         from regrow.catalog import scales
 
-        total = scales.get(of).total
+        total = scales.get(ALIKE.get(of, of)).total
     except Refusal:
         return 60.0
     return float(total[1] - total[0]) if total else 60.0
@@ -62,7 +66,7 @@ def sample(sim: Simulated, study: Study, arm: Arm, figure: Figure) -> Sample:
     hours = when(figure.at).from_first_dose(arm.days)
     if figure.is_concentration:
         return _level(sim, figure, hours)
-    if figure.what == "effect":
+    if figure.what == "effect" or (figure.is_share and figure.of in side_effects.REPORTED):
         return _effect(sim, study, arm, figure, hours)
     if figure.what == "relapse":
         return _relapse(sim, study, arm, figure, hours)
@@ -73,7 +77,7 @@ def sample(sim: Simulated, study: Study, arm: Arm, figure: Figure) -> Sample:
             values = values - baseline(sim, study, arm, figure.of)
         if figure.unit == "%":
             own = baseline(sim, study, arm, figure.of)
-            values = 100 * values / (np.where(own > 0, own, np.nan) if figure.what == "change" else 1.0)
+            values = 100 * values / np.where(own > 0, own, np.nan)
             values = np.nan_to_num(values)
         family = _family(figure)
         span = 100.0 if figure.unit == "%" else span_of(figure.of)
@@ -92,6 +96,8 @@ def note(of: str) -> str:
     """What the reader must know of how a score on this scale was made, or nothing."""
     if of in HAMILTON and of != "HDRS":
         return f"{of} in proportion to HDRS-17 (assumed; no published table)"
+    if of in ALIKE:
+        return f"{of} taken as {ALIKE[of]} (assumed alike)"
     gain = _gain(of)
     return f"{of} by its share of the improvement in depression ({gain.low:g} to {gain.high:g})" if gain else ""
 
@@ -145,6 +151,7 @@ def _on_scale(sim: Simulated, study: Study, arm: Arm, of: str, madrs: np.ndarray
 
     if of in HAMILTON:
         return scales.link("MADRS", "HDRS-17", madrs).values * HAMILTON[of]
+    of = ALIKE.get(of, of)
     gain = _gain(of)
     if gain is None:
         try:
@@ -327,8 +334,6 @@ def _relapse(sim: Simulated, study: Study, arm: Arm, figure: Figure, hours: floa
     visits in a row (the rule of the esketamine trials), or the figure's own bound; or the event whose rate the model
     gives, if that comes first. Where fewer than half relapse, the mean rate so far is taken to go on.
     """
-    from regrow.catalog import scales
-
     start, followed = _relapse_span(figure, arm, hours)
     if start >= hours:
         raise Unpredictable(f"relapse at {figure.at} would come before anybody is well")
@@ -337,10 +342,8 @@ def _relapse(sim: Simulated, study: Study, arm: Arm, figure: Figure, hours: floa
     well = _rated_at_most(sim, start, limit)
     if well.sum() < 10 and well.mean() < 0.1:
         raise Unpredictable(f"only {well.sum():.0f} of {sim.n} simulated people are well when relapse begins to count")
-    known = scales.get("MADRS").relapse_rule
-    bound = rule(figure.rule).value if figure.rule is not None else (known.at_least if known else 22.0)
     at = watched(figure, arm, hours)
-    alive = _free_of_relapse(sim, at, np.full(sim.n, float(bound or 22.0)))
+    alive = _free_of_relapse(sim, at, _relapse_bound(sim, figure))
     free = (well[:, None] * alive).sum(axis=0) / well.sum()
     if figure.is_share:
         return Sample((1 - alive[:, -1]) * well / well.mean(), "share", "share")
@@ -354,7 +357,44 @@ def _relapse(sim: Simulated, study: Study, arm: Arm, figure: Figure, hours: floa
     dated[0] = 1.0
     day = np.interp(-left, -dated, np.asarray(at) - start + 24.0)
     day = np.where(left < free[-1], followed + np.log(max(free[-1], 1e-9) / left) / rate, day)
-    return Sample(day / 24, "median", "time")
+    return Sample(day / duration(f"1 {figure.unit or 'd'}"), "median", "time")
+
+
+def _relapse_bound(sim: Simulated, figure: Figure) -> np.ndarray:
+    """The MADRS (n,) from which a rating counts as relapse: the figure's rule, on its own scale, else the usual 22.
+
+    A fall such as "-50 %" is a response that is lost: more than half of the score at entry is back.
+    """
+    from regrow.catalog import scales
+
+    of = ALIKE.get(figure.of, figure.of)
+    if of != "MADRS" and of not in HAMILTON and not _linked(of):
+        raise Unpredictable(f"{figure.of}: relapse is followed in depression alone, on scales joined to the MADRS")
+    if figure.rule is None:
+        known = scales.get("MADRS").relapse_rule
+        return np.full(sim.n, float((known and known.at_least) or 22.0))
+    wanted = rule(figure.rule)
+    if wanted.kind == "fall":
+        return np.floor(sim.baseline * (1 - wanted.value / 100)) + 1
+    if wanted.kind not in ("at least", "above"):
+        raise Unpredictable(
+            f"{figure.rule!r} is no rule of relapse; write '>= 22', or '-50 %' for a response that is lost"
+        )
+    bound = wanted.value
+    if of != "MADRS":
+        name = "HDRS-17" if of in HAMILTON else of
+        bound = float(scales.link(name, "MADRS", np.array([bound / HAMILTON.get(of, 1.0)])).values[0])
+    return np.full(sim.n, np.floor(bound) + 1 if wanted.kind == "above" else np.ceil(bound))
+
+
+def _linked(of: str) -> bool:
+    """Whether a table joins the scale to the MADRS."""
+    from regrow.catalog import scales
+
+    try:
+        return scales.link(of, "MADRS", np.array([10.0])) is not None
+    except Refusal:
+        return False
 
 
 def _rated_at_most(sim: Simulated, hours: float, limit: np.ndarray) -> np.ndarray:

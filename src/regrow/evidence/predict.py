@@ -15,7 +15,7 @@ from regrow import mechanism
 from regrow.catalog.evidence import Arm, Baseline, Figure, Study
 from regrow.catalog.notation import amount, when
 from regrow.dosing import KETAMINES, Dose, sprays
-from regrow.evidence.measure import HAMILTON
+from regrow.evidence.measure import ALIKE, HAMILTON
 from regrow.evidence.simulated import Simulated, Unpredictable
 from regrow.people import Population, Spread, Stated
 from regrow.refusal import Refusal
@@ -45,7 +45,17 @@ SWITCHES = {
 }
 NEW_CARE = ("ssri-new", "oral-new-open", "oral-new-blind", "psychotherapy")  # begun with the first session
 WARD = "usual-inpatient-care"
-WITHOUT_A_DOSE = {"ssri": ("20 mg", "oral"), "antidepressant": ("20 mg", "oral"), "ect": ("0 mg", "iv")}
+WITHOUT_A_DOSE = {
+    "ssri": ("20 mg", "oral"),
+    "antidepressant": ("20 mg", "oral"),
+    "ect": ("0 mg", "iv"),
+    "none": ("0 mg", "oral"),
+    "psychotherapy": ("0 mg", "oral"),
+}
+NO_DRUG = ("none", "psychotherapy")  # no hope of a drug either: what therapy brings is care
+# Every plasma model begins at 18 years. Adolescents are taken as that old (they clear ketamine per kg about as adults
+# do; assumed), with a note; children are refused.
+ADOLESCENT_Y, ADULT_Y = 12.0, 18.0
 ROUNDED_H = 0.05  # 0.0417 d stands for one hour
 READOUTS = ("madrs", "relapse_per_week", "cadss", "sbp", "dbp", "hr", "sedation", "pain_left", "nausea", "dizziness")
 LEVELS = {  # read-out of plasma: analyte and site it stands for
@@ -78,6 +88,8 @@ def predict_arm(
     values = {name: found.values[name] for name in READOUTS if name in found.values}
     values |= _levels(found.values, arm.drug)
     missing = dict(found.missing)
+    age = study.population.age_y
+    young = age is not None and age.middle is not None and ADOLESCENT_Y <= age.middle < ADULT_Y
     if arm.drug == "ketamine" and (wanted := _enantiomers(figures)):
         # Plasma is linear and the enantiomers do not interact: half the racemate is S given alone, and the rest is R.
         try:
@@ -101,6 +113,7 @@ def predict_arm(
         age_y=np.asarray(drawn.age_y, float),
         rating_sd=RATING_SD,
         missing=missing,
+        notes=(f"people under {ADULT_Y:g} taken as {ADULT_Y:g} years old",) if young else (),
         left=left(study) * float((scaled or {}).get("leave", 1.0)),
     )
 
@@ -114,10 +127,10 @@ def about(study: Study, arm: Arm) -> tuple[tuple[str, float], ...]:
     """What the file states of the people and their care, as parameters of the mechanism."""
     stated = study.population.failed_treatments
     failed = FAILED.get(study.population.condition, FAILED_OTHERWISE)
-    if stated is not None and stated.centre is not None:
-        failed = stated.centre
+    if stated is not None and stated.middle is not None:
+        failed = stated.middle
     known = {"failed": failed}
-    if any(name in NEW_CARE for name in arm.background):
+    if arm.drug == "psychotherapy" or any(name in NEW_CARE for name in arm.background):
         known["care_new"] = 1.0
     if "oral-new-blind" in arm.background:
         known["new_blind"] = 1.0
@@ -147,10 +160,12 @@ def course(study: Study, arm: Arm, days: tuple[float, ...], hours: float, share:
     phase = Phase("treatment", doses, days=_starts(days, doses))
     protocol = Protocol(study.id, arm.name, study.citation, (phase,), phase.doses[0])
     switches = tuple(dict.fromkeys(SWITCHES[name] for name in arm.background if name in SWITCHES))
+    if "anaesthesia" in switches:  # which damps the same surge, and more
+        switches = tuple(name for name in switches if name != "benzodiazepine")
     treated = study.population.condition
     return Course(
         protocol,
-        belief=arm.belief,
+        belief="none" if arm.drug in NO_DRUG else arm.belief,
         switches=switches,
         condition=treated,
         until_h=max(hours, 1.0),
@@ -172,6 +187,8 @@ def _drug(study: Study, arm: Arm) -> str:
     """The catalog's name of what the arm takes; placebo by mouth is a daily tablet unless it stands for ketamine."""
     if arm.drug == "antidepressant":
         return "ssri"
+    if arm.drug in NO_DRUG:
+        return "placebo"
     if arm.drug == "placebo" and arm.route == "oral":
         taken = any(other.drug in KETAMINES and other.route == "oral" for other in study.arm)
         return "placebo" if taken else "pill"
@@ -197,11 +214,13 @@ def population(study: Study, arm: Arm, people: int, seed: int) -> Population:
 
     def spread(name: str, sd_share: float) -> Spread | None:
         found = getattr(about, name)
-        if found is None or found.centre is None:
+        if found is None or found.middle is None:
             return None
-        adult = name == "age_y" and found.centre >= 18  # a trial of adults took no children, whatever its SD
-        low, high = found.range or (18.0 if adult else -np.inf, np.inf)
-        return Spread(found.centre, sd_share * found.centre if found.sd is None else found.sd, low, high)
+        centre, own = found.middle, found.spread
+        low, high = found.range or (-np.inf, np.inf)
+        if name == "age_y" and centre >= ADOLESCENT_Y:  # a trial of adults took no children, whatever its SD
+            low, high, centre = max(low, ADULT_Y), max(high, ADULT_Y), max(centre, ADULT_Y)
+        return Spread(centre, sd_share * found.middle if own is None else own, low, high)
 
     female = about.female_percent
     own_seed = (zlib.crc32(study.id.encode()) << 16) + seed
@@ -239,7 +258,7 @@ def _as_madrs(entry: Baseline) -> Spread | None:
         centre, sd = mean, 5.5 if entry.sd is None else entry.sd
     else:
         factor = HAMILTON.get(scale, 1.0)
-        name = "HDRS-17" if scale in HAMILTON else scale
+        name = "HDRS-17" if scale in HAMILTON else ALIKE.get(scale, scale)
         try:
             low, centre, high = scales.link(name, "MADRS", np.array([mean - 1, mean, mean + 1]) / factor).values
         except Refusal:

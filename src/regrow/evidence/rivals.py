@@ -97,7 +97,7 @@ def class_means(rows: Iterable[Row], studies: Mapping[str, Study]) -> list[Row]:
 
 def judged(row: Row) -> bool:
     """Whether a row is a depression figure that a rival can speak of: a score, a change or a share, and no ratio."""
-    return is_depression(row) and row.figure.what in JUDGED and row.figure.unit is None
+    return is_depression(row) and row.figure.what in JUDGED and row.figure.unit in (None, "points")
 
 
 def kind(row: Row) -> Kind:

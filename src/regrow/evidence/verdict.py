@@ -81,16 +81,16 @@ def wilson(percent: float, n: int) -> tuple[float, float]:
 
 def standardised(figure: Figure) -> bool:
     """Whether the figure is an effect in standard deviations (signs of the body are reported in their own units)."""
-    in_own_unit = figure.unit is not None or figure.of in ("SBP", "DBP", "HR", "CADSS")
+    in_own_unit = figure.unit not in (None, "SD") or figure.of in ("SBP", "DBP", "HR", "CADSS")
     return figure.what == "effect" and not figure.is_share and not in_own_unit
 
 
 def observed(figure: Figure, n: int | tuple[int, int] | None) -> Estimate:
     """The reported figure with its interval: from ci95, else se, else sd and n, else Wilson for a per cent.
 
-    With n the interval of a mean is Student's; of a median with quartiles, 1.58 IQR / sqrt(n) (McGill 1978). An effect
-    in standard deviations has an sd of one by its meaning: n, or the n of both arms, gives its interval (Hedges and
-    Olkin 1985).
+    With n the interval of a mean is Student's, of a difference with the n of its own pairs, else with its SD pooled
+    over both arms; of a median with quartiles, 1.58 IQR / sqrt(n) (McGill 1978). An effect in standard deviations has
+    an sd of one by its meaning: n, or the n of both arms, gives its interval (Hedges and Olkin 1985).
     """
     value = figure.value
     if figure.ci95 is not None:
@@ -98,8 +98,10 @@ def observed(figure: Figure, n: int | tuple[int, int] | None) -> Estimate:
     se = figure.se
     if se is None and standardised(figure) and n:
         se = effect_se(value, n)
-    if isinstance(n, tuple):
-        n = None
+    if isinstance(n, tuple):  # a difference: its SD is of its own pairs, else pooled over both arms
+        if se is None and figure.sd is not None and figure.n is None:
+            se = figure.sd * math.sqrt(1 / n[0] + 1 / n[1])
+        n = figure.n
     if se is None and figure.sd is not None and n:
         se = figure.sd / math.sqrt(n)
     if se is not None:
