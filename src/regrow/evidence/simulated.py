@@ -22,8 +22,9 @@ class Simulated:
 
     `values` holds read-outs by name, (n, t): "madrs" (latent), "cadss", "sbp", "pain_nrs" ..., and plasma levels in
     ng/mL as "ANALYTE@SITE" ("S-ketamine@venous"). `baseline` (n,) is MADRS as rated at entry, `age_y` (n,) their age.
-    `missing` says of a read-out why it is not there; `left` is the share of those who began that counts as no
-    response. `memo` keeps what does not change while the same people are simulated again.
+    `missing` says of a read-out why it is not there, `notes` what was assumed of the people; `left` is the share of
+    those who began that counts as no response. `memo` keeps what does not change while the same people are simulated
+    again.
     """
 
     times: np.ndarray
@@ -33,6 +34,7 @@ class Simulated:
     age_y: np.ndarray | float = 45.0
     rating_sd: float = 3.0
     missing: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     left: float = 0.0
     memo: dict = field(default_factory=dict, compare=False)
 
