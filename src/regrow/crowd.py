@@ -37,6 +37,7 @@ from regrow.simulate import Held, Result
 
 if TYPE_CHECKING:
     from regrow.catalog.models import Model
+    from regrow.readouts import Own
 
 PART = 10_000  # people in a part: some 30 MB of results
 _FRESH = 4
@@ -87,7 +88,7 @@ def solve_part(crowd: Crowd, first: int) -> Arrays:
     arrays["mg"] = np.array([held.mg for held in part.sessions], np.float32).reshape(len(part.sessions), people.n)
     arrays |= {f"person:{name}": getattr(people, name) for name in _COLUMNS}
     bare = [replace(held, mg=blank[:0], peaks={}) for held in part.sessions]
-    told = (bare, part.missing, part.error, part.notices, part.model)
+    told = (bare, part.missing, part.error, part.notices, part.model, part.own)
     arrays["told"] = np.frombuffer(pickle.dumps(told), np.uint8)
     return arrays
 
@@ -153,7 +154,7 @@ class Parts:
     def array(self, first: int, name: str) -> np.ndarray:
         return self._fresh[first][name] if first in self._fresh else self._read(first, name)
 
-    def told(self, first: int) -> tuple[list[Held], dict[str, str], dict[str, float], list[str], Model]:
+    def told(self, first: int) -> tuple[list[Held], dict[str, str], dict[str, float], list[str], Model, Own | None]:
         return pickle.loads(self.array(first, "told").tobytes())  # noqa: S301 (our own file in a folder nobody else may enter)
 
     # -- as results ---------------------------------------------------------------------------------------------
@@ -215,6 +216,7 @@ class Parts:
             {name: max(row[2].get(name, 0.0) for row in told) for name in told[0][2]},
             tuple(dict.fromkeys(notice for row in told for notice in row[3])),
             (told[0][4],),
+            told[0][5],
         )
 
 

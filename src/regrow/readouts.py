@@ -144,3 +144,18 @@ _ROWS = (
 # fmt: on
 
 READOUTS: dict[str, Readout] = {row.name: row for row in _ROWS}
+
+
+@dataclass(frozen=True)
+class Own:
+    """What a person's own equations bring: the unit ("" where none is declared) of each name that they compute and no
+    read-out of the house shows, and every parameter they use."""
+
+    units: Mapping[str, str]
+    parameters: frozenset[str]
+
+
+def table(own: Own | None) -> dict[str, Readout]:
+    """The read-outs of a run: the house's, and what own equations bring under their own names."""
+    found = {} if own is None else own.units
+    return READOUTS | {name: _plain(name, unit, name, name, "Of the equations given.") for name, unit in found.items()}

@@ -18,11 +18,12 @@ import numpy as np
 from regrow import __version__, outcomes
 from regrow.catalog import models, scales
 from regrow.dosing import KETAMINES
-from regrow.readouts import READOUTS, Readout
+from regrow.readouts import READOUTS, Readout, table
 
 if TYPE_CHECKING:
     import xarray
 
+    from regrow.mechanism import Parameter
     from regrow.simulate import Result
 
 DAY_H = 24.0
@@ -145,7 +146,7 @@ def sessions(result: Result) -> list[dict[str, Any]]:
 def as_json(result: Result) -> dict[str, Any]:
     """The whole JSON of `regrow simulate --json` (interface.md)."""
     readouts: dict[str, Any] = {}
-    for name, row in READOUTS.items():
+    for name, row in table(result.own).items():
         if name in result.missing:
             readouts[name] = {"unit": row.unit, "at": [], "why": result.missing[name]}
             continue
@@ -185,14 +186,12 @@ def _bands(values: np.ndarray) -> np.ndarray:
 
 def citations(result: Result) -> list[str]:
     """The papers a run leaned on: its plasma models, its protocol's source, then what its equations' values rest on."""
-    from regrow import mechanism
-
     given = {held.session.drug for held in result.sessions}
     used = [m for m in result.models if given & set(m.drugs)]
     plasma = [f"{m.citation} (plasma model {m.id}; {m.confidence})" for m in used]
     order = {"measured": 0, "calibrated": 1}
     leaning: dict[str, list[str]] = {}
-    for p in sorted(mechanism.parameters().values(), key=lambda p: order.get(p.status, 2)):
+    for p in sorted(_leant_on(result), key=lambda p: order.get(p.status, 2)):
         # A source that names no year is no paper: a molar mass, or another parameter's source.
         if p.status in order and re.search(r"\b(19|20)\d\d\b", p.source):
             leaning.setdefault(f"{p.source} ({p.status}: ", []).append(p.name)
@@ -205,11 +204,16 @@ def citations(result: Result) -> list[str]:
     return list(dict.fromkeys([*plasma, f"Schedule: {result.course.protocol.source}", *values]))
 
 
-def statuses() -> Mapping[str, int]:
-    """How many parameters of the mechanism are measured, calibrated, assumed."""
+def _leant_on(result: Result) -> list[Parameter]:
+    """The parameters of the mechanism that a run used: all of them, or those that own equations name."""
     from regrow import mechanism
 
-    return Counter(p.status for p in mechanism.parameters().values())
+    return [p for p in mechanism.parameters().values() if result.own is None or p.name in result.own.parameters]
+
+
+def statuses(result: Result) -> Mapping[str, int]:
+    """How many parameters of the mechanism that the run used are measured, calibrated, assumed."""
+    return Counter(p.status for p in _leant_on(result))
 
 
 def dataset(result: Result) -> xarray.Dataset:
@@ -227,7 +231,7 @@ def arrays(result: Result) -> xarray.Dataset:
 
     people = result.people
     variables: dict[str, Any] = {}
-    for name, row in READOUTS.items():
+    for name, row in table(result.own).items():
         if name in result.values:
             attrs = {"units": row.unit, "long_name": row.title, "shown": row.shown, **_fold(row)}
             attrs |= {"scale": row.scale} if row.scale else {}
@@ -294,7 +298,7 @@ def provenance(result: Result) -> dict[str, Any]:
         "summary": json.dumps(summary(result)),
         "seed": result.people.seed,
         "version": __version__,
-        **{f"parameters_{status}": count for status, count in statuses().items()},
+        **{f"parameters_{status}": count for status, count in statuses(result).items()},
     }
 
 

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import heapq
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from regrow import processes
+from regrow import mechanism, processes
 from regrow.assembly import Assembly
-from regrow.catalog import drugs, models
+from regrow.catalog import drugs, models, structures
 from regrow.dosing import Session
 from regrow.engine import solve
 from regrow.engine.run import TARGET
 from regrow.people import Population, normal
-from regrow.readouts import READOUTS
+from regrow.readouts import READOUTS, Own, Readout, table
 from regrow.refusal import Refusal
 from regrow.regimen import Course, Progress, advance, opening, revise
 
@@ -75,7 +76,8 @@ class Held:
 
 @dataclass(frozen=True)
 class Result:
-    """What one run gave. `values` maps a read-out to (people, times); `missing` says why a read-out is absent."""
+    """What one run gave. `values` maps a read-out to (people, times); `missing` says why a read-out is absent; `own` is
+    what equations other than the house's brought."""
 
     course: Course
     people: Population
@@ -86,6 +88,7 @@ class Result:
     error: Mapping[str, float]
     cautions: tuple[str, ...]
     models: tuple[models.Model, ...]
+    own: Own | None = None
 
     @property
     def n(self) -> int:
@@ -157,7 +160,8 @@ def run(
 ) -> Result:
     """As `simulate`, but as plain arrays: the quick path of the command line and of the clinic.
 
-    `equations` is an own model text in place of everything after the plasma; its read-outs are those it defines.
+    `equations` is an own model text in place of everything after the plasma. Whatever it computes is a read-out, by the
+    house's name where it uses the house's symbol, else by its own.
     `only` names the read-outs to give, for a run that needs few of them; all where empty.
     `scaled` multiplies parameters, to see what a run would show if they were wrong.
     `every_h` keeps outputs that often instead of closely around each session. `workers` processes, or any `executor` of
@@ -232,6 +236,7 @@ class _Part:
     error: dict[str, float]
     notices: list[str]
     model: models.Model
+    own: Own | None = None
 
 
 @dataclass(order=True)
@@ -272,13 +277,16 @@ class _Chunk:
         self.setup = Assembly(course, people, how.equations, how.scaled)
         self.model = self.setup.compiled
         self.readouts, self.missing = _available(self.setup)
+        self.notices: list[str] = []
+        self.own = _own(self.setup, self.readouts, self.missing, self.notices) if how.equations is not None else None
+        self.table = table(self.own)
+        self.readouts += self.own.units if self.own else ()
         self.readouts = [name for name in self.readouts if not how.only or name in how.only]
-        self.outputs = sorted({name for row in self.readouts for name in READOUTS[row].needs})
+        self.outputs = sorted({name for row in self.readouts for name in self.table[row].needs})
         self.values: dict[str, np.ndarray] = {}
         self.held: dict[tuple[float, str], Held] = {}
         self.peaks = {name: READOUTS[name].needs for name in _PEAKS if name in self.readouts}
         self.error: dict[str, float] = {}
-        self.notices: list[str] = []
 
     def solve(self) -> _Part:
         horizon = self.course.hours
@@ -307,6 +315,7 @@ class _Chunk:
             self.error,
             list(dict.fromkeys(self.notices)),
             self.setup.model,
+            self.own,
         )
 
     def _leg(self, group: _Group, end: float) -> np.ndarray:
@@ -355,7 +364,7 @@ class _Chunk:
         if len(columns) and len(columns) == columns[-1] - columns[0] + 1:
             columns = slice(columns[0], columns[-1] + 1)  # side by side: no copy
         for name in self.readouts:
-            self._keep(name, who, inside, READOUTS[name].compute(found)[:, columns])
+            self._keep(name, who, inside, self.table[name].compute(found)[:, columns])
         for place, session in enumerate(sessions):
             self._hold(session, people, who, solved.peaks[:, :, 2 * place : 2 * place + 2] if windows else None)
         self._last = found["D"][:, -1] if "D" in found else np.full(n, np.nan)
@@ -444,8 +453,34 @@ def _available(setup: Assembly) -> tuple[list[str], dict[str, str]]:
     for name, row in READOUTS.items():
         if absent := [need for need in row.needs if need not in outputs]:
             why.setdefault(name, f"the model text does not define {', '.join(absent)}")
+        elif setup.equations is not None and "D" not in outputs and len(row.needs[0]) == 1:
+            why.setdefault(name, f"the equations given have no score D, so their {row.needs[0]} is taken as their own")
     offered = [name for name, row in READOUTS.items() if not row.on_request or name in asked]
     return [name for name in offered if name not in why], {name: why[name] for name in why if name in offered}
+
+
+def _own(setup: Assembly, shown: Sequence[str], missing: dict[str, str], notices: list[str]) -> Own:
+    """What own equations bring beside the read-outs `shown`. Says which of their names were taken for the house's."""
+    model = setup.compiled
+    known = _words(mechanism.text(structures.get(setup.model.structure).text, modules=()))
+    taken: dict[str, Readout] = {}
+    for name in shown:
+        for need in READOUTS[name].needs:
+            taken.setdefault(need, READOUTS[name])
+    taken = {need: row for need, row in taken.items() if need not in known}
+    if "D" in taken:  # the house's mechanism with changes: what it has inside is no news
+        known |= _words(mechanism.text())
+    if taken:
+        listed = ", ".join(f"{need} ({row.title}, {row.unit})" for need, row in taken.items())
+        notices.append(f"mechanism: read as the house means them: {listed}; rename what is something else")
+    units = {name: model.units.get(name, "") for name in model.outputs if name not in known and name not in taken}
+    for name in units:
+        missing.pop(name, None)
+    return Own(units, frozenset(model.parameters))
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", re.sub(r"(//|#).*", "", text)))
 
 
 def _joined(
@@ -471,7 +506,7 @@ def _joined(
             error[name] = max(value, error.get(name, 0.0))
     ordered = tuple(sessions[key] for key in sorted(sessions))
     said = tuple(dict.fromkeys([*cautions, *(notice for part in parts for notice in part.notices)]))
-    return Result(course, people, grid, values, first.missing, ordered, error, said, (first.model,))
+    return Result(course, people, grid, values, first.missing, ordered, error, said, (first.model,), first.own)
 
 
 def without_drug(course: Course, people: Population, *, workers: int = 1) -> Result:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from engine_reference import reference
+from roadrunner_course import course
 
-from regrow import order
+from regrow import order, simulate
 from regrow.engine import Bolus, Infusion, compile_model, solve
 from regrow.refusal import Refusal
 
@@ -119,11 +122,56 @@ def test_a_text_whose_words_would_not_count_is_refused_by_the_command(tmp_path, 
 def test_a_text_without_a_score_runs_and_gives_none(tmp_path, capsys) -> None:
     own = tmp_path / "my.ant"
     own.write_text("R' = 0.3 - 0.01*R + C_S; R = 30;")
-    for json in (True, False):
-        order.carry_out(order.Order(protocol="single", mechanism=own, until="2 d"), json=json)
+    for shown in (True, False):
+        order.carry_out(order.Order(protocol="single", mechanism=own, until="2 d"), json=shown)
     said = capsys.readouterr().out
     assert '"response_end_percent": null' in said
     assert "not given by this model" in said
+
+
+OWN = """
+KE0 = 0.7; EMAX = 40; EC50 = 0.05; KIN = 10; KOUT = 0.3;
+EC50 has mg_per_L; CE has mg_per_L; KE0 has per_hour;
+CE' = KE0*(C_S - CE)
+E := EMAX*CE/(EC50 + CE)
+R = KIN/KOUT
+R' = KIN*(1 - C_S/(EC50 + C_S)) - KOUT*R
+"""
+
+
+def test_whatever_own_equations_compute_comes_out_under_its_own_name_and_unit(tmp_path, capsys) -> None:
+    own = tmp_path / "my.ant"
+    own.write_text(OWN)
+    order.carry_out(order.Order(protocol="single", mechanism=own, until="2 d"), json=True)
+    found = json.loads(capsys.readouterr().out)
+    rows = found["readouts"]
+    assert rows["CE"]["unit"] == "mg_per_L"
+    assert rows["R"]["at"][0][1] == pytest.approx(10 / 0.3, rel=1e-6)
+    middle = {t: (c, e) for (t, c, *_), (_, e, *_) in zip(rows["CE"]["at"], rows["E"]["at"], strict=True)}
+    assert all(e == pytest.approx(40 * c / (0.05 + c), rel=1e-5, abs=1e-6) for c, e in middle.values())
+    assert rows["p_eef2"]["at"] == []
+    assert "their E is taken as their own" in rows["p_eef2"]["why"]
+    assert not any("BDNF" in line or "eEF2" in line for line in found["citations"])
+
+
+def test_names_that_own_equations_share_with_the_house_are_said(tmp_path, capsys) -> None:
+    own = tmp_path / "my.ant"
+    own.write_text("D' = 0.3 - 0.01*D; D = 30; B := 2*D; mine := 3*D;")
+    order.carry_out(order.Order(protocol="single", mechanism=own, until="2 d"), json=True)
+    said = capsys.readouterr()
+    assert "B (BDNF released, relative units), D (MADRS, points); rename what is something else" in said.err
+    assert json.loads(said.out)["readouts"]["mine"]["at"][0][1] == 90
+
+
+def test_own_equations_without_units_or_starts_go_out_as_sbml_that_another_simulator_runs(tmp_path) -> None:
+    own, out = tmp_path / "my.ant", tmp_path / "my.xml"
+    own.write_text(OWN.replace("EC50 has mg_per_L; CE has mg_per_L; KE0 has per_hour;", ""))
+    asked = order.Order(protocol="single", mechanism=own, until="2 d")
+    order.export(asked, "sbml", out)
+    result = simulate.run(*order.read(asked), equations=own.read_text())
+    theirs = course(out.read_text(), ("R", "CE"), result.times)
+    for name, values in zip(("R", "CE"), theirs, strict=True):
+        assert np.abs(result.values[name][0] - values).max() < 1e-5 * values.max()
 
 
 @pytest.mark.parametrize(

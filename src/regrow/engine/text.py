@@ -36,7 +36,7 @@ UNITS = {
     "time_unit": "3600 second",
 }
 
-_UNDECLARED = {20702, 99505, 99506, 99508}  # libSBML: "units not declared, cannot be checked"
+UNDECLARED = {20702, 99505, 99506, 99508}  # libSBML: "units not declared, cannot be checked"
 _ANTIMONY = threading.Lock()  # the library keeps its models in one place for the whole process
 
 
@@ -191,7 +191,7 @@ def _check(document: Any) -> list[str]:
     for k in range(document.getNumErrors()):
         error = document.getError(k)
         said = " ".join(error.getMessage().split())
-        if error.getErrorId() in _UNDECLARED:
+        if error.getErrorId() in UNDECLARED:
             named = re.search(r"(<\w+> with id '\w+'|<math> expression '[^']*')", said)
             undeclared[f"units not declared, so not checked: {named[1] if named else said}"] = None
             continue
