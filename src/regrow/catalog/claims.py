@@ -12,12 +12,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from regrow import catalog
+from regrow import catalog, units
 from regrow.catalog.form import Form
 
 Verdict = Literal["true", "partly", "false", "unknown"]
 _QUESTION = re.compile(r"([a-z0-9-]+)(?:\(([a-z -]+)\))?\.([a-z0-9_]+)(?:@(\d+(?:\.\d+)?)\s*(min|h|d|wk))?")
-_HOURS = {"min": 1 / 60, "h": 1.0, "d": 24.0, "wk": 168.0}
 
 
 class Question(Form):
@@ -58,7 +57,7 @@ class Claim(Form):
         found = _QUESTION.fullmatch(self.model)
         if not found:  # pragma: no cover - the form forbids it
             raise ValueError(self.model)
-        hours = float(found[4]) * _HOURS[found[5]] if found[4] else None
+        hours = units.read(f"{found[4]} {found[5]}", "h", "model") if found[4] else None
         return Question(protocol=found[1], name=found[3], at_h=hours, condition=found[2] or "")
 
     @model_validator(mode="after")

@@ -28,6 +28,7 @@ from pydantic import (
 )
 
 from regrow import catalog
+from regrow.catalog import scales
 from regrow.catalog.drugs import Route
 from regrow.catalog.form import Form
 from regrow.catalog.located import line_of
@@ -52,21 +53,7 @@ _UNITS = {
     "auc": ("ng h/mL", "ng min/mL", "ug h/L", "ug h/mL", "mg h/L", "ng*h/mL", "ng.h/mL"),
     "tmax": ("h", "min"),
 }
-RANGES = {  # the ends of the scales most often reported
-    "MADRS": (0.0, 60.0),
-    "HDRS-17": (0.0, 52.0),
-    "QIDS-SR-16": (0.0, 27.0),
-    "PHQ-9": (0.0, 27.0),
-    "GAD-7": (0.0, 21.0),
-    "HAM-A": (0.0, 56.0),
-    "CAPS-5": (0.0, 80.0),
-    "PCL-5": (0.0, 80.0),
-    "SSI": (0.0, 38.0),
-    "pain NRS": (0.0, 10.0),
-    "headache NRS": (0.0, 10.0),
-    "pain VAS": (0.0, 100.0),
-    "CADSS": (0.0, 92.0),
-}
+_WITHOUT_A_FILE = {"headache NRS": (0.0, 10.0), "pain VAS": (0.0, 100.0)}  # scales that are nothing but their range
 # Units of what is counted in points, mmHg or beats: None is the measure's own. Others (morphine in mg) are free.
 _OWN = {**dict.fromkeys(("SBP", "DBP", "MAP"), "mmHg"), "HR": "1/min"}
 _RATIOS = ("odds ratio", "risk ratio", "hazard ratio")
@@ -215,9 +202,17 @@ class Baseline(Form):
         return self
 
 
+def range_of(of: str) -> tuple[float, float] | None:
+    """The lowest and the highest score of a scale; None where the house does not know it."""
+    try:
+        return _WITHOUT_A_FILE.get(of) or scales.get(of).total
+    except Refusal:
+        return None
+
+
 def _on_scale(of: str | None, value: float, key: str, *, change: bool = False) -> None:
     """Refuses a score that its scale cannot give: a MADRS of 75, a fall of 80 points."""
-    low, high = RANGES.get(of or "", (-math.inf, math.inf))
+    low, high = range_of(of or "") or (-math.inf, math.inf)
     low = low - high if change else low
     if not low <= value <= high:
         raise Wrong(f"{value:g} is no {'change' if change else 'score'} of {of}, {low:g} to {high:g}", key, value=value)
@@ -296,7 +291,7 @@ class Figure(Form):
         known = self._units()
         if self.unit is not None and known and self.unit not in known:
             raise Wrong(f"is not a unit of {self.what}; write one of {', '.join(known)}", "unit", value=self.unit)
-        if self.what in ("response", "remission") and not self.is_share and not self._is_ratio:
+        if self.what in ("response", "remission") and not self.is_share and not self.is_ratio:
             ratio = f", or unit = '{_RATIOS[0]}'" if isinstance(self, Contrast) else ""
             sentence = f"a {self.what} is a share of people; write percent = 64, say{ratio}"
             raise Wrong(sentence, given[0], value=self.value)
@@ -332,12 +327,13 @@ class Figure(Form):
         if self.what == "relapse":
             return ratios or ("d", "wk", "mo")
         own = _OWN.get(self.of, "points")
-        if self.of not in RANGES and self.of not in _OWN:
+        if self.of not in _OWN and range_of(self.of) is None:
             return ()
         return (own, "%") if self.what in ("score", "change") else ("SD", own, *ratios)
 
     @property
-    def _is_ratio(self) -> bool:
+    def is_ratio(self) -> bool:
+        """Whether it is the hazard, odds or risk ratio of two arms."""
         return False
 
     def _lowest(self) -> float:
@@ -353,8 +349,15 @@ class Contrast(Figure):
         return -100.0  # a difference of two shares
 
     @property
-    def _is_ratio(self) -> bool:
+    def is_ratio(self) -> bool:
         return (self.unit or "").endswith("ratio")
+
+    @property
+    def of_each_arm(self) -> Contrast:
+        """What each of the two arms is asked for: a ratio compares shares, so it asks for theirs."""
+        if not self.is_ratio or self.is_share:
+            return self
+        return self.model_copy(update={"mean": None, "percent": self.value, "unit": None})
 
     @model_validator(mode="after")
     def _sets_two_apart(self):

@@ -73,17 +73,15 @@ class Place:
     def kind(self) -> str:
         """Which spread between studies applies: a name in `between.toml`."""
         figure = self.figure
-        if isinstance(figure, Contrast):
-            if (figure.unit or "").endswith("ratio"):
-                return "ratio"
-            if figure.what == "effect":
-                return "standardised"
-            return "share_difference" if figure.is_share else "difference"
+        if figure.is_ratio:
+            return "ratio"
         if figure.what == "effect":
             return "standardised"
-        return (
-            "time" if figure.what == "relapse" and not figure.is_share else ("share" if figure.is_share else "points")
-        )
+        if isinstance(figure, Contrast):
+            return "share_difference" if figure.is_share else "difference"
+        if figure.is_share:
+            return "share"
+        return "time" if figure.what == "relapse" else "points"
 
 
 class Arms:
@@ -145,10 +143,7 @@ class Arms:
         try:
             if not isinstance(figure, Contrast):
                 return verdict.central(sample(place.arm, figure))
-            asked = figure
-            if (figure.unit or "").endswith("ratio") and not figure.is_share:
-                asked = figure.model_copy(update={"mean": None, "percent": figure.value, "unit": None})
-            first, second = (sample(name, asked) for name in figure.arms)
+            first, second = (sample(name, figure.of_each_arm) for name in figure.arms)
             if verdict.standardised(figure):
                 return verdict.central_effect(first, second)
             return verdict.central_contrast(first, second, figure.unit)

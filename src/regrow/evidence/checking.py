@@ -270,11 +270,7 @@ def _difference(
     study: Study, contrast: Contrast, n: tuple[int, int], arms: Mapping[str, Simulated | str]
 ) -> tuple[Estimate, float, str]:
     one, two = (study.named(name) for name in contrast.arms)
-    figure = contrast
-    if (contrast.unit or "").endswith("ratio") and not contrast.is_share:
-        # A ratio compares shares: the arms are asked for theirs.
-        figure = contrast.model_copy(update={"mean": None, "percent": contrast.value, "unit": None})
-    first, second = _sample(study, one, figure, arms), _sample(study, two, figure, arms)
+    first, second = (_sample(study, arm, contrast.of_each_arm, arms) for arm in (one, two))
     seed = _seed(study, " - ".join(contrast.arms), contrast)
     note = _notes(first, arms[one.name])
     if first.statistic == "standardised" and verdict.standardised(contrast):

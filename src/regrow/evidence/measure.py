@@ -14,7 +14,7 @@ import numpy as np
 
 from regrow import scales as rules
 from regrow.catalog import conditions
-from regrow.catalog.evidence import Arm, Figure, Study
+from regrow.catalog.evidence import Arm, Figure, Study, range_of
 from regrow.catalog.notation import Rule, duration, rule, when
 from regrow.evidence import side_effects
 from regrow.evidence.side_effects import SIGNS
@@ -22,7 +22,6 @@ from regrow.evidence.simulated import Simulated, Unpredictable
 from regrow.evidence.verdict import Family, Sample
 from regrow.refusal import Refusal
 
-SPAN = {"CADSS": 92.0, "MOAA/S": 5.0, "pain NRS": 10.0, "headache NRS": 10.0, "pain VAS": 100.0}
 PAIN = ("pain NRS", "headache NRS", "pain VAS")
 # Mean and SD at entry, of 10 points, where none is stated; assumed, as pain_0.
 PAIN_ENTRY = (7.2, 1.5)
@@ -42,17 +41,10 @@ REMISSION |= {"HDRS": 7.0, "HDRS-21": 7.0, "QIDS-C-16": 5.0, "GAD-7": 4.0, "HAM-
 
 def span_of(of: str) -> float:
     """The length of a scale in points (60 for MADRS); 60 for pressure and pulse, which keep their own unit."""
-    if of in SPAN:
-        return SPAN[of]
     if of in HAMILTON:
-        return 52.0 * HAMILTON[of]
-    try:
-        from regrow.catalog import scales
-
-        total = scales.get(ALIKE.get(of, of)).total
-    except Refusal:
-        return 60.0
-    return float(total[1] - total[0]) if total else 60.0
+        return HAMILTON[of] * span_of("HDRS-17")
+    low, high = range_of(ALIKE.get(of, of)) or (0.0, 60.0)
+    return high - low
 
 
 def sample(sim: Simulated, study: Study, arm: Arm, figure: Figure) -> Sample:
@@ -129,10 +121,10 @@ def baseline(sim: Simulated, study: Study, arm: Arm, of: str) -> np.ndarray:
 
 def _pain(sim: Simulated, study: Study, arm: Arm, of: str, hours: float) -> np.ndarray:
     """Pain on its scale as rated: the share that is left, of the pain at entry where the study states it."""
-    entry, top = arm.baseline or study.population.baseline, SPAN[of]
+    entry, top = arm.baseline or study.population.baseline, span_of(of)
     mean, sd = (share * top / 10 for share in PAIN_ENTRY)
     if entry is not None and (entry.scale or of) in PAIN:
-        share = top / SPAN[entry.scale or of]
+        share = top / span_of(entry.scale or of)
         mean, sd = entry.mean * share, sd if entry.sd is None else entry.sd * share
     start = np.clip(mean + sd * sim.reading_noise("entry:pain"), top / 10, top)
     if hours == 0:
@@ -453,15 +445,8 @@ def _peak(sim: Simulated, arm: Arm, figure: Figure, hours: float) -> Sample:
 _PER_NG_ML = {"ng/mL": 1.0, "ug/L": 1.0, "ug/mL": 1e-3, "mg/L": 1e-3}
 _MOLAR = {"nmol/mL": 1e-3, "nmol/L": 1.0, "umol/L": 1e-3}  # of nmol/L
 _MASS = {"ketamine": 237.73, "norketamine": 223.70, "HNK": 239.70, "DHNK": 221.68}  # g/mol
-_AREA = {
-    "ng h/mL": 1.0,
-    "ng*h/mL": 1.0,
-    "ng.h/mL": 1.0,
-    "ug h/L": 1.0,
-    "ng min/mL": 60.0,
-    "ug h/mL": 1e-3,
-    "mg h/L": 1e-3,
-}
+_AREA = {**dict.fromkeys(("ng h/mL", "ng*h/mL", "ng.h/mL", "ug h/L"), 1.0), "ng min/mL": 60.0, "ug h/mL": 1e-3}
+_AREA["mg h/L"] = 1e-3
 
 
 def _level(sim: Simulated, figure: Figure, hours: float) -> Sample:

@@ -235,7 +235,7 @@ def tolerance(figure: Figure, span: float) -> float | None:
 
     10 percentage points; 3 MADRS points, 2 for a contrast, and as much of the length of any other scale; 3 and 2 mmHg.
     """
-    if isinstance(figure, Contrast) and (figure.unit or "").endswith("ratio"):
+    if figure.is_ratio:
         return None
     if figure.is_share:
         return 10.0

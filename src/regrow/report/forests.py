@@ -48,37 +48,28 @@ def _title(key: tuple[object, ...], rows: Sequence[Row]) -> str:
     return f"{names[str(key[0])]}{more}, in {key[2]}"
 
 
-SHELF = (
-    ("Response, remission and relapse, per cent of people", "%", lambda r: is_depression(r) and _is(r, "share")),
-    ("Depression, points of each scale", "points", lambda r: is_depression(r) and _is(r, "points")),
-    ("Differences between arms, points", "points", lambda r: is_depression(r) and _is(r, "contrast")),
-    ("Differences between arms, per cent of people", "percentage points", lambda r: _is(r, "share contrast")),
-    ("Standardised effects and ratios", "each in its own unit", lambda r: is_depression(r) and _is(r, "rest")),
-    ("Side effects and other targets, per cent of people", "%", lambda r: not is_depression(r) and _is(r, "share")),
-    (
-        "Side effects and other targets, points, mmHg and beats",
-        "each in its own unit",
-        lambda r: not is_depression(r) and not r.figure.is_share and not r.figure.is_concentration,
-    ),
-)
+def _kind(row: Row) -> str:
+    figure, contrast = row.figure, isinstance(row.figure, Contrast)
+    if figure.is_concentration:
+        return "level"
+    if figure.is_share:
+        return "share contrast" if contrast else "share"
+    if figure.what in ("score", "change") and figure.unit in (None, "points", "%"):
+        return "contrast" if contrast else "points"
+    return "rest"
 
 
-def _is(row: Row, kind: str) -> bool:
-    figure = row.figure
-    plain = figure.what in ("score", "change") and figure.unit in (None, "points", "%")
-    contrast = isinstance(figure, Contrast)
-    mine = (
-        "share contrast"
-        if contrast and figure.is_share
-        else "share"
-        if figure.is_share
-        else "contrast"
-        if contrast and plain
-        else "points"
-        if plain
-        else "rest"
-    )
-    return mine == kind and not figure.is_concentration
+POINTS = ("points", "contrast", "rest")
+SHELF = (  # title, unit, which rows
+    ("Response, remission and relapse, per cent of people", "%", lambda r: is_depression(r) and _kind(r) == "share"),
+    ("Depression, points of each scale", "points", lambda r: is_depression(r) and _kind(r) == "points"),
+    ("Differences between arms, points", "points", lambda r: is_depression(r) and _kind(r) == "contrast"),
+    ("Differences between arms, per cent of people", "percentage points", lambda r: _kind(r) == "share contrast"),
+    ("Standardised effects and ratios", "each in its own unit", lambda r: is_depression(r) and _kind(r) == "rest"),
+    ("Side effects and other targets, per cent of people", "%", lambda r: not is_depression(r) and _kind(r) == "share"),
+    ("Side effects and other targets, points, mmHg and beats", "each in its own unit",
+     lambda r: not is_depression(r) and _kind(r) in POINTS),
+)  # fmt: skip
 
 
 def of_shelf(rows: Iterable[Row], use: str) -> list[Forest]:
