@@ -1,8 +1,7 @@
-# ruff: noqa: E501
-"""What a person's other medicines do with ketamine: a table of classes, agents, effect, action and source.
+"""What a person's other medicines do with ketamine: classes, agents, effect, action and source (`interactions.toml`).
 
-The one thing to know: a name outside the table is said to be unknown, never said to be safe. Trade names are those of
-the United States, from memory; a nurse writes what stands on the box.
+The one thing to know: a name outside the table is said to be unknown, never said to be safe. A nurse writes what stands
+on the box, so trade names are agents too.
 """
 
 from __future__ import annotations
@@ -10,7 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
+from pydantic import Field
+
+from regrow import catalog
+from regrow.catalog.form import Form
 from regrow.safety.finding import RULES, Clearance, Finding, Rule, Say, amber, info, judge, never, rule
 from regrow.safety.settings import Settings
 
@@ -24,47 +29,33 @@ class MedicineFacts:
     route: str = "iv"
 
 
-@dataclass(frozen=True)
-class Interaction:
+class Interaction(Form):
+    """A class of medicines: the words it is known by, what it does with ketamine, how loud that is said."""
+
     id: str
     name: str
-    agents: str
-    action: str  # info | warn | block
+    action: Literal["info", "warn", "block"]
     effect: str
     source: str
+    agents: str
 
 
-TABLE = (
-    Interaction("R-IX-01", "benzodiazepine", "alprazolam lorazepam diazepam clonazepam temazepam oxazepam chlordiazepoxide midazolam triazolam bromazepam nitrazepam clobazam flurazepam estazolam quazepam clorazepate lormetazepam flunitrazepam xanax ativan valium klonopin rivotril restoril serax librium versed halcion", "warn",
-        "more sedation, shorter or weaker effect on mood; if safe, hold 12 h (short) or 24 h (long acting) before, never an abrupt stop", "Veraart 2021; Andrade 2017; Spravato US label (read)"),
-    Interaction("R-IX-02", "lamotrigine", "lamotrigine lamictal", "info", "may blunt the effect (2 of 5 studies) and the dissociation", "Veraart 2021 (read)"),
-    Interaction("R-IX-03", "MAO inhibitor", "phenelzine tranylcypromine isocarboxazid selegiline rasagiline safinamide moclobemide linezolid nardil parnate marplan emsam zelapar azilect xadago zyvox", "warn",
-        "blood pressure may rise; measure every 5 min in the first 60 min (assumed)", "Spravato US label; REMS form; Veraart 2021 (read)"),
-    Interaction("R-IX-04", "psychostimulant", "amphetamine amfetamine dextroamphetamine lisdexamfetamine methylphenidate dexmethylphenidate modafinil armodafinil atomoxetine methamphetamine adderall vyvanse ritalin concerta focalin dexedrine evekeo provigil nuvigil strattera phentermine", "warn",
-        "pressure and heart rate rise; hold the morning dose (assumed)", "Spravato US label; REMS form (read)"),
-    Interaction("R-IX-05", "opioid", "morphine oxycodone hydrocodone hydromorphone fentanyl methadone buprenorphine tramadol tapentadol codeine oxymorphone pethidine meperidine percocet oxycontin roxicodone vicodin norco dilaudid duragesic dolophine suboxone subutex sublocade ultram nucynta opana demerol kratom heroin", "warn",
-        "sedation and respiratory depression; SpO2 without a break, EtCO2 where there is one", "REMS form (read)"),
-    Interaction("R-IX-06", "other sedative", "alcohol zolpidem zopiclone eszopiclone zaleplon gabapentin pregabalin baclofen phenobarbital quetiapine trazodone mirtazapine hydroxyzine diphenhydramine carisoprodol tizanidine cyclobenzaprine promethazine ethanol ambien lunesta sonata neurontin gralise lyrica lioresal seroquel desyrel remeron vistaril benadryl soma zanaflex flexeril phenergan oxybate xyrem xywav cannabis doxylamine suvorexant lemborexant butalbital", "warn",
-        "more sedation; no alcohol for 24 h (assumed)", "Spravato US label (read)"),
-    Interaction("R-IX-07", "naltrexone", "naltrexone vivitrol revia contrave", "warn", "may reduce the effect on mood; studies conflict", "Williams 2018 (memory)"),
-    Interaction("R-IX-08", "antipsychotic", "clozapine risperidone haloperidol olanzapine aripiprazole clozaril risperdal haldol zyprexa abilify", "info", "may blunt the perceptual effects", "Veraart 2021 (read)"),
-    Interaction("R-IX-09", "CYP3A4 or 2B6 inhibitor", "clarithromycin itraconazole ketoconazole ritonavir ticlopidine clopidogrel grapefruit voriconazole nefazodone cobicistat biaxin sporanox nizoral norvir paxlovid plavix vfend posaconazole telithromycin", "warn",
-        "exposure rises, most by mouth", "class: Andrade (read); agents: memory"),
-    Interaction("R-IX-10", "CYP3A4 or 2B6 inducer", "rifampicin rifampin carbamazepine phenytoin hypericum wort rifadin tegretol dilantin phenobarbital", "info", "exposure falls, much by mouth", "class: Andrade (read); agents: memory"),
-    Interaction("R-IX-11", "theophylline", "theophylline aminophylline theo elixophyllin", "block", "lowers the seizure threshold together with ketamine", "ketamine label (memory)"),
-    Interaction("R-IX-12", "sympathomimetic or vasopressin", "pseudoephedrine ephedrine phenylephrine vasopressin epinephrine norepinephrine desmopressin midodrine sudafed adrenaline noradrenaline", "warn", "enhanced pressor effect", "ketamine label (memory)"),
-    Interaction("R-IX-13", "thyroid hormone", "levothyroxine liothyronine thyroxine synthroid levoxyl cytomel", "info", "hypertension and tachycardia are reported", "memory"),
-    Interaction("R-IX-14", "other NMDA blocker", "memantine amantadine dextromethorphan namenda auvelity nuedexta", "warn", "additive NMDA block", "memory"),
-    Interaction("R-IX-15", "pressure-lowering medicine", "clonidine propranolol metoprolol atenolol bisoprolol labetalol carvedilol nebivolol verapamil guanfacine catapres inderal lopressor toprol tenormin coreg bystolic calan intuniv tenex", "info", "blunts the rise of pressure (sometimes used on purpose)", "memory"),
-    Interaction("R-IX-18", "another ketamine", "ketamine esketamine arketamine spravato ketalar ketanest", "warn",
-        "a second source of the same drug: find out who gives it, add up the doses, think of misuse", "Spravato US label: monitor abuse; ASA: diversion (read)"),
-)  # fmt: skip
-NASAL = "oxymetazoline xylometazoline fluticasone mometasone budesonide triamcinolone azelastine beclometasone beclomethasone afrin flonase nasonex rhinocort nasacort astelin"
-# Which benzodiazepines act long, and which medicines keep from mania: memory.
-LONG_ACTING = "diazepam valium clonazepam klonopin rivotril chlordiazepoxide librium flurazepam clorazepate quazepam clobazam nitrazepam"
-STABILISERS = "lithium lithobid valproate valproic divalproex depakote lamotrigine lamictal carbamazepine tegretol olanzapine zyprexa quetiapine seroquel lurasidone latuda cariprazine vraylar aripiprazole abilify risperidone asenapine ziprasidone"
-# Ordinary antidepressants stand in no interaction row; they are known, so they are not called unknown.
-QUIET = "sertraline zoloft prozac paxil celexa lexapro effexor pristiq cymbalta fluvoxamine luvox wellbutrin trintellix viibryd buspirone fluoxetine paroxetine citalopram escitalopram venlafaxine desvenlafaxine duloxetine bupropion vortioxetine vilazodone lithium"
+class Names(Form):
+    """Words for medicines that no class holds."""
+
+    nasal_spray: str
+    long_acting: str
+    stabiliser: str
+    quiet: str
+
+
+class _Table(Form):
+    class_: tuple[Interaction, ...] = Field(alias="class")
+    names: Names
+
+
+_READ = catalog.read(Path(__file__).with_name("interactions.toml"), _Table, "interactions")
+TABLE, NAMES = _READ.class_, _READ.names
 HAZARD = "H-07 another medicine makes the dose dangerous"
 
 
@@ -80,12 +71,12 @@ def _words(medicine: str) -> set[str]:
 
 def long_acting(medicine: str) -> bool:
     """True for a benzodiazepine that acts for a day or longer."""
-    return bool(_words(medicine) & set(LONG_ACTING.split()))
+    return bool(_words(medicine) & set(NAMES.long_acting.split()))
 
 
 def stabilises_mood(medicine: str) -> bool:
     """True for a medicine that protects from mania."""
-    return bool(_words(medicine) & set(STABILISERS.split()))
+    return bool(_words(medicine) & set(NAMES.stabiliser.split()))
 
 
 def _row(row: Interaction) -> None:
@@ -117,7 +108,7 @@ for _each in TABLE:
 def nasal_spray(f: MedicineFacts, s: Settings) -> Iterator[Say]:
     if f.route == "intranasal":
         for medicine in f.medicines:
-            if _words(medicine) & set(NASAL.split()):
+            if _words(medicine) & set(NAMES.nasal_spray.split()):
                 yield amber(
                     f"{medicine}: at least {s.nasal_spray_hours:g} h before the nasal dose; asked again on the day.",
                     Clearance.PRESCRIBER,
@@ -128,7 +119,7 @@ def nasal_spray(f: MedicineFacts, s: Settings) -> Iterator[Say]:
 
 @rule("R-IX-17", "interactions", "Medicine not in the table", hazard=HAZARD, source="assumed: unknown is not safe")
 def unknown(f: MedicineFacts, s: Settings) -> Iterator[Say]:
-    known = set((NASAL + " " + QUIET).split())
+    known = {*NAMES.nasal_spray.split(), *NAMES.quiet.split()}
     for medicine in f.medicines:
         if not classes_of(medicine) and not _words(medicine) & known:
             yield amber(f"{medicine} is not in the interaction table: check it by hand.", medicine=medicine)
