@@ -27,11 +27,13 @@ def _rules() -> list[tuple[str, str, object]]:
 
 
 def people(n: int, seed: int, **fixed: float) -> dict[str, np.ndarray]:
-    """Body parameters of `n` people drawn by the stated spreads; names in `fixed` are the same for all."""
-    draw = np.random.default_rng(seed)
+    """Body parameters of `n` people drawn by the stated spreads; names in `fixed` are the same for all.
+
+    Each parameter has chance of its own, so that one more in the files moves nobody.
+    """
     found = {}
     for name, row in mechanism.parameters().items():
-        z = draw.standard_normal(n)
+        z = np.random.default_rng([seed, *name.encode()]).standard_normal(n)
         omega, sd = (row.spread.omega, row.spread.sd) if row.spread else (0.0, 0.0)
         found[name] = row.value * np.exp(omega * z) + sd * z
     return found | {name: np.full(n, float(value)) for name, value in fixed.items()}
