@@ -390,6 +390,47 @@ def _checked(
     precision: str,
     threads: int,
 ) -> _Task:
+    """What `solve` was given, as a task, once every part of it was found good."""
+    _check_how(printer, precision, threads)
+    if n < 1:
+        raise Refusal("PEOPLE", f"n is {n}; give at least one person", field="n", value=n)
+    asked = (*outputs, *(name for row in peaks for name in row))
+    for name in asked:
+        if name not in model.program.outputs:
+            hint = _nearest(name, model.outputs)
+            raise Refusal("OUTPUT-UNKNOWN", f"'{name}' is no output of the model{hint}", field="outputs", value=name)
+    clock = _clock(times, start_time)
+    spans = _windows(peaks, windows, start_time, clock[-1])
+    given = _values(model, parameters, n)
+    needed = set(model.parameters) if whole else model.needs(asked)
+    changed = {e.parameter for e in events if isinstance(e, Change) and e.time <= start_time}
+    if missing := sorted(needed - set(given) - changed):
+        raise Refusal("PARAMETER-MISSING", f"the model needs a value for {', '.join(missing)}", field=missing[0])
+    if start is not None:
+        start = np.array(start, dtype=float)
+        if start.shape != (len(model.states), n):
+            wanted = f"give ({len(model.states)}, {n}), one row for each state"
+            raise Refusal("START", f"start has shape {start.shape}; {wanted}", field="start")
+    return _Task(
+        model=model,
+        parameters=given,
+        events=check(events, model, n, start_time),
+        times=clock,
+        outputs=tuple(outputs),
+        peaks=tuple(tuple(row) for row in peaks),
+        windows=spans,
+        n=n,
+        start=start,
+        start_time=float(start_time),
+        whole=whole,
+        printer=printer,
+        lanes=16 if precision == "mixed" else 8,
+        mixed=precision == "mixed" and model.general is None,
+        threads=threads,
+    )
+
+
+def _check_how(printer: str, precision: str, threads: int) -> None:
     if printer not in ("llvm", "numpy", "c"):
         raise Refusal("PRINTER", f"printer is '{printer}'; give llvm, numpy or c", field="printer", value=printer)
     if precision not in ("double", "mixed"):
@@ -401,68 +442,48 @@ def _checked(
     if not 0 <= threads <= 1024:
         sentence = f"threads is {threads}; give 1 to 1024, or 0 for every core"
         raise Refusal("THREADS", sentence, field="threads", value=threads)
-    if n < 1:
-        raise Refusal("PEOPLE", f"n is {n}; give at least one person", field="n", value=n)
-    for name in (*outputs, *(name for row in peaks for name in row)):
-        if name not in model.program.outputs:
-            near = difflib.get_close_matches(name, model.outputs, 3)
-            hint = f"; perhaps {' or '.join(near)}" if near else ""
-            raise Refusal("OUTPUT-UNKNOWN", f"'{name}' is no output of the model{hint}", field="outputs", value=name)
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, 3)
+    return f"; perhaps {' or '.join(near)}" if near else ""
+
+
+def _clock(times: Any, start_time: float) -> np.ndarray:
+    """The output times (h), ascending, none before the start."""
     clock = np.asarray(times, dtype=float)
     if clock.ndim != 1 or not len(clock) or not np.isfinite(clock).all() or (np.diff(clock) < 0).any():
         raise Refusal("TIMES", "times must be one or more finite hours in ascending order", field="times", value=times)
     if not np.isfinite(start_time) or clock[0] < start_time:
-        raise Refusal(
-            "TIMES",
-            f"the first time, {clock[0]:g} h, lies before the start at {start_time:g} h; start earlier or ask later",
-            field="times",
-            value=float(clock[0]),
+        sentence = (
+            f"the first time, {clock[0]:g} h, lies before the start at {start_time:g} h; start earlier or ask later"
         )
+        raise Refusal("TIMES", sentence, field="times", value=float(clock[0]))
+    return clock
+
+
+def _windows(
+    peaks: Sequence[Sequence[str]], windows: Sequence[Any], start_time: float, last: float
+) -> tuple[np.ndarray, ...]:
+    """The times of each window, which belong to peaks and lie within the run."""
     if bool(peaks) != bool(windows):
         lacks = "windows" if peaks else "peaks"
         sentence = f"peaks and windows belong together, but {lacks} are missing; give both or neither"
         raise Refusal("WINDOWS", sentence, field=lacks)
     spans = tuple(np.asarray(window, dtype=float).reshape(-1) for window in windows)
     for window in spans:
-        if not len(window) or not ((window >= start_time) & (window <= clock[-1])).all():
-            sentence = f"each window needs times from {start_time:g} h to {clock[-1]:g} h, the last of times"
+        if not len(window) or not ((window >= start_time) & (window <= last)).all():
+            sentence = f"each window needs times from {start_time:g} h to {last:g} h, the last of times"
             raise Refusal("WINDOWS", sentence, field="windows", value=window.tolist())
+    return spans
+
+
+def _values(model: Model, parameters: Mapping[str, Any], n: int) -> dict[str, float | np.ndarray]:
+    """The text's own values with those of the run over them, each one number or an array (n,)."""
     given: dict[str, float | np.ndarray] = dict(model.defaults)
     for name, value in parameters.items():
         if name not in model.parameters:
-            near = difflib.get_close_matches(name, model.parameters, 3)
-            hint = f"; perhaps {' or '.join(near)}" if near else ""
+            hint = _nearest(name, model.parameters)
             raise Refusal("PARAMETER-UNKNOWN", f"'{name}' is no parameter of the model{hint}", field=name, value=value)
         given[name] = per_person(value, n, f"parameter {name}", "PARAMETER-VALUE")
-    needed = set(model.parameters) if whole else model.needs([*outputs, *(name for row in peaks for name in row)])
-    changed = {e.parameter for e in events if isinstance(e, Change) and e.time <= start_time}
-    missing = sorted(needed - set(given) - changed)
-    if missing:
-        raise Refusal(
-            "PARAMETER-MISSING", f"the model needs a value for {', '.join(missing)}", field=missing[0], value=None
-        )
-    if start is not None:
-        start = np.array(start, dtype=float)
-        if start.shape != (len(model.states), n):
-            raise Refusal(
-                "START",
-                f"start has shape {start.shape}; give ({len(model.states)}, {n}), one row for each state",
-                field="start",
-            )
-    return _Task(
-        model,
-        given,
-        check(events, model, n, start_time),
-        clock,
-        tuple(outputs),
-        tuple(tuple(row) for row in peaks),
-        spans,
-        n,
-        start,
-        float(start_time),
-        whole,
-        printer,
-        16 if precision == "mixed" else 8,
-        precision == "mixed" and model.general is None,
-        threads,
-    )
+    return given
