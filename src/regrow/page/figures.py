@@ -23,14 +23,17 @@ TONES = ("1", "2", "3")
 
 def figure(chart: Chart, *, narrow: bool = False, caption: bool = False) -> str:
     """The chart with its numbers folded away beneath it; `narrow` adds the drawing for small screens."""
-    head = f"<figcaption>{escape(chart.title)}</figcaption>" if caption else ""
-    drawings = f'<div class="wide">{svg(chart)}</div>' if narrow else svg(chart)
-    if narrow:
-        drawings += f'<div class="narrow">{svg(replace(chart, width=340, height=min(chart.height, 280)))}</div>'
-    numbers = f'<div class="scroll" tabindex="0" role="group" aria-label="Numbers">{table(chart)}</div>'
+    small = svg(replace(chart, width=340, height=min(chart.height, 280))) if narrow else ""
+    return framed(svg(chart), small, table(chart), chart.title if caption else "")
+
+
+def framed(drawing: str, small: str, numbers: str, caption: str) -> str:
+    """A drawing over its folded-away numbers; `small` is the drawing for small screens, "" where one serves all."""
+    head = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    drawings = f'<div class="wide">{drawing}</div><div class="narrow">{small}</div>' if small else drawing
     return (
-        f"<figure>{head}{drawings}"
-        f'<details class="data"><summary>The numbers of this chart</summary>{numbers}</details></figure>'
+        f'<figure>{head}{drawings}<details class="data"><summary>The numbers of this chart</summary>'
+        f'<div class="scroll" tabindex="0" role="group" aria-label="Numbers">{numbers}</div></details></figure>'
     )
 
 

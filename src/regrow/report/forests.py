@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from html import escape
 
 from regrow.catalog.evidence import Contrast
 from regrow.chart import Forest, forest_svg, forest_table
 from regrow.chart import Row as Bar
 from regrow.evidence.checking import Row, is_depression, unit_of
 from regrow.evidence.verdict import Estimate
+from regrow.page.figures import framed
 
 Ends = tuple[float, float | None, float | None]
 
 
 def figure_html(forest: Forest) -> str:
     """The plot, wide and narrow, with its numbers folded away beneath it."""
-    narrow = replace(forest, width=340)
-    numbers = f'<div class="scroll" tabindex="0" role="group" aria-label="Numbers">{forest_table(forest)}</div>'
-    return (
-        f"<figure><figcaption>{escape(forest.title)}</figcaption>"
-        f'<div class="wide">{forest_svg(forest)}</div><div class="narrow">{forest_svg(narrow)}</div>'
-        f'<details class="data"><summary>The numbers of this chart</summary>{numbers}</details></figure>'
-    )
+    return framed(forest_svg(forest), forest_svg(replace(forest, width=340)), forest_table(forest), forest.title)
 
 
 def of_study(rows: Sequence[Row]) -> list[Forest]:
