@@ -14,6 +14,8 @@ from regrow.evidence import calibrate, check, measure, predict, verdict, written
 from regrow.evidence.calibrate import Calibration, Problem
 from regrow.evidence.verdict import Estimate
 
+pytestmark = pytest.mark.xdist_group("calibration")  # what its tests share is made once, not in each worker
+
 FEW = ("ionescu2021", "murrough2013-ajp")
 
 

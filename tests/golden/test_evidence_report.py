@@ -17,6 +17,8 @@ from regrow.evidence.predict import predict_arm
 from regrow.refusal import Refusal
 from regrow.report import comparators, forests, pages
 
+pytestmark = pytest.mark.xdist_group("evidence report")  # what its tests share is made once, not in each worker
+
 SOME = ("murrough2013-ajp", "lii2023", "otto2021", "takahashi2021", "dakwar2019")
 REST = ("index.html", "comparators.html", "comparators.svg", "claims.html")
 PEOPLE = 30

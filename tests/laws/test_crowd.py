@@ -21,6 +21,8 @@ from regrow.people import Population, Stated
 from regrow.refusal import Failure, Refusal
 from regrow.regimen import Course
 
+pytestmark = pytest.mark.xdist_group("crowd")  # what its tests share is made once, not in each worker
+
 TIMES = (0.0, 24.0, 168.0)
 WEEK = crowd.Crowd(Course(protocols.get("single"), until_h=168.0), 130, 4, Stated(), TIMES, part=40)
 
