@@ -122,7 +122,7 @@ def test_a_newcomer_goes_from_the_first_call_to_the_way_home(clinic, tablet):
     page.get_by_label("phone or e-mail").fill("555 0199")
     page.get_by_label("referred by").fill("Dr Family")
     press(page, "Keep enquiry")
-    page.get_by_role("link", name="Make a patient of it").click()
+    page.get_by_role("link", name="Make a patient record").click()
     expect(page.get_by_label("Name")).to_have_value(PATIENT)  # nothing is typed twice
     page.get_by_label("date of birth").fill("1984-04-04")
     page.get_by_label("sex at birth").select_option("male")
@@ -251,10 +251,10 @@ def test_a_newcomer_goes_from_the_first_call_to_the_way_home(clinic, tablet):
     register = page.locator("section", has=page.get_by_role("heading", name="Controlled drug"))
     for kind, mg in (("drawn", "50"), ("given", "40"), ("wasted", "10")):
         register.get_by_label("What", exact=True).select_option(kind)
-        register.get_by_label("mg", exact=True).fill(mg)
+        register.get_by_label("Amount, mg").fill(mg)
         if kind == "wasted":
             register.get_by_label("Witness", exact=True).select_option(label="R. Diaz")
-            register.get_by_label("Witness types their PIN").fill(PIN)
+            register.get_by_label("Witness’s PIN").fill(PIN)
         press(page, "Write in the register")
         expect(register).to_contain_text(f"{kind} {mg} mg, lot")
     expect(register).to_contain_text("adds up")

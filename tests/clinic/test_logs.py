@@ -54,7 +54,10 @@ def test_a_fault_is_logged_by_its_kind_and_place_without_its_message(cast, lines
 
     monkeypatch.setattr("regrow.clinic.access.patients", fails)
     cast["nurse"].raise_request_exception = False
-    assert cast["nurse"].get("/patients").status_code == 500
+    answer = cast["nurse"].get("/patients")
+    assert answer.status_code == 500
+    assert "SERVER-FAULT" in answer.content.decode()  # said in the clinic's own words, with a way out
+    assert NAME not in answer.content.decode()
     written = lines.getvalue()
     assert NAME not in written
     fault = next(row for row in map(json.loads, written.splitlines()) if row["logger"] == "regrow.fault")

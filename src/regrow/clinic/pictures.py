@@ -33,6 +33,7 @@ def vitals(s: State, settings: Settings, window: Window | None, minute: float) -
         Limit(settings.sbp_red, f"systolic: call at {settings.sbp_red:g}", grave=True),
         Limit(settings.sbp_amber, f"systolic: look at {settings.sbp_amber:g}"),
     ]
+    seen = [v for r in s.readings for v in (r.vitals.sbp, r.vitals.dbp, r.vitals.hr) if v is not None]
     base = s.baseline.sbp if s.baseline else None
     until = max(minute, 30.0)
     if window is not None:
@@ -53,7 +54,7 @@ def vitals(s: State, settings: Settings, window: Window | None, minute: float) -
         clock="min",
         since="after the start of the drug",
         x_range=(-0.25, until / 60),
-        y_range=(40, max(190.0, settings.sbp_red + 5)),
+        y_range=(min(40.0, *seen), max(190.0, settings.sbp_red + 5, *seen)),
         width=560,
         height=300,
     )

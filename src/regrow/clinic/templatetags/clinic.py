@@ -12,6 +12,9 @@ from django import template
 from django.utils import timezone
 from django.utils.html import format_html
 
+from regrow.catalog import protocols
+from regrow.clinic.cards import ROUTES
+
 register = template.Library()
 
 
@@ -31,13 +34,15 @@ def clock(value: datetime | None) -> Any:
 
 
 @register.filter
-def day(value: Any) -> str:
+def day(value: Any) -> Any:
+    """A date, or a moment in the clinic's zone, as an element that is never broken over two lines."""
     if value is None:
         return "–"
+    words = f"{value.day} {value:%b %Y}"
     if isinstance(value, datetime):
         value = timezone.localtime(value)
-        return value.strftime("%a %d %b %Y %H:%M")
-    return value.strftime("%d %b %Y")
+        words = f"{value:%a} {value.day} {value:%b %Y %H:%M}"
+    return format_html('<time datetime="{}">{}</time>', value.isoformat(), words)
 
 
 @register.filter
@@ -97,6 +102,17 @@ def told(fact: Any) -> str:
 def total(values: Any) -> float:
     """The sum of a score's items."""
     return sum(values or ())
+
+
+@register.filter
+def protocol(name: str) -> str:
+    """The title of a protocol of the catalog; its id where the catalog has lost it."""
+    return protocols.get(name).title if name in protocols.ids() else name
+
+
+@register.filter
+def route(name: str) -> str:
+    return ROUTES.get(name, name)
 
 
 @register.filter

@@ -8,13 +8,15 @@
   let heard = 0, skew = "";
   const now = () => Date.now() - (regrow.ahead ?? 0);
   const two = (n) => String(n).padStart(2, "0"), put = (el, words) => { if (el.textContent !== words) el.textContent = words; };
-  const text = (ms) => { const s = Math.max(0, Math.round(ms / 1000)), h = Math.floor(s / 3600); return h ? `${h}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}` : `${Math.floor(s / 60)}:${two(s % 60)}`; };
+  const clock = (ms) => { const s = Math.max(0, Math.round(ms / 1000)), h = Math.floor(s / 3600); return h ? `${h}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}` : `${Math.floor(s / 60)}:${two(s % 60)}`; };
+
+  const count = (el, ms, after = "") => { put(el, clock(ms)); el.dataset.unit = `${ms >= 3599500 ? "h" : "min"}${after}`; }; // 16:10 alone reads as a time of day
 
   // ---- times, counted by the server's clock
   function tick() {
     const at = now(), all = (name) => document.querySelectorAll(`[data-${name}]`);
-    for (const el of all("since")) put(el, text((Number(el.dataset.until) || at) - Number(el.dataset.since)));
-    for (const el of all("left")) { const left = Number(el.dataset.left) - at; put(el, left >= 0 ? text(left) : `${text(-left)} ago`); }
+    for (const el of all("since")) count(el, (Number(el.dataset.until) || at) - Number(el.dataset.since));
+    for (const el of all("left")) { const left = Number(el.dataset.left) - at; count(el, Math.abs(left), left < 0 ? " ago" : ""); }
     for (const el of all("due")) { el.classList.toggle("is-late", at >= Number(el.dataset.late)); el.classList.toggle("is-due", at >= Number(el.dataset.due)); }
     for (const el of all("from")) el.disabled = at < Number(el.dataset.from);
     for (const el of all("grow")) { // what flows: so much at a moment, so much an hour, never above the top

@@ -3,7 +3,7 @@
 "use strict";
 (() => {
   const root = document.documentElement, NEXT = { "": "dark", dark: "light", light: "" };
-  const WORDS = { "": "Light: as the device", dark: "Light: dark", light: "Light: bright" };
+  const WORDS = { "": "Screen: auto", dark: "Screen: dark", light: "Screen: bright" };
   const read = () => { try { return localStorage.getItem("theme") || ""; } catch { return ""; } };
   function put(theme) {
     if (theme) root.dataset.theme = theme; else delete root.dataset.theme;
