@@ -132,6 +132,7 @@ def test_a_newcomer_goes_from_the_first_call_to_the_way_home(clinic, tablet):
     patient = page.url.removeprefix(clinic.base)
 
     page = nurse.open(patient)
+    page.locator("summary", has_text="Add a measure").click()
     for kind, value in (
         ("weight", "80"),
         ("height", "180"),
@@ -140,14 +141,13 @@ def test_a_newcomer_goes_from_the_first_call_to_the_way_home(clinic, tablet):
         ("hr", "70"),
         ("urine", ""),
     ):
-        page.locator("summary", has_text="Add a measure").click()
         page.locator("#measure-kind").select_option(kind)
         page.locator("#measure-value").fill(value)
         page.locator("#measure-taken_at").fill(today.strftime("%Y-%m-%dT00:00"))
         with page.expect_navigation():
             page.locator("form[action$=measure] button").click()
+    page.locator("summary", has_text="Add a trial").click()
     for drug in ("sertraline", "venlafaxine"):
-        page.locator("summary", has_text="Add a trial").click()
         page.locator("#trial-drug").fill(drug)
         page.locator("#trial-max_dose").fill("200 mg")
         page.locator("#trial-weeks").fill("8")

@@ -200,7 +200,7 @@ def new_patient(cast: Cast, name: str = "Robin Example", indication: str = "depr
         **{f"c_{code}": "no" for code in CONDITIONS},
     }
     assert cast["nurse"].post(f"/patients/{key}/evaluation", sent).status_code == 302
-    assert cast["doctor"].post(f"/patients/{key}/evaluation/{which}/sign").status_code == 302
+    assert cast["doctor"].post(f"/patients/{key}/evaluation/{which}", {**sent, "sign": "yes"}).status_code == 302
     return patient
 
 

@@ -41,7 +41,6 @@ TABLE = {
     "/patients/{patient}/medicines/{medicine}/stop": ("", "doctor nurse"),
     "/patients/{patient}/evaluation": ("doctor nurse reader", "doctor nurse"),
     "/patients/{patient}/evaluation/{evaluation}": ("doctor nurse reader", "doctor nurse"),
-    "/patients/{patient}/evaluation/{evaluation}/sign": ("", "doctor"),
     "/patients/{patient}/decide": ("", "doctor"),
     "/patients/{patient}/course": ("doctor nurse reader", "doctor nurse"),
     "/courses/{course}": ("doctor nurse reader", ""),
@@ -248,7 +247,7 @@ def test_a_name_of_one_record_opens_no_other(cast, world):
     other = new_patient(cast, "Sam Other")
     nurse, doctor, boss = cast["nurse"], cast["doctor"], cast["administrator"]
     assert nurse.get(f"/patients/{other.key}/evaluation/{world['evaluation']}").status_code == 404
-    assert doctor.post(f"/patients/{other.key}/evaluation/{world['evaluation']}/sign").status_code == 404
+    assert doctor.post(f"/patients/{other.key}/evaluation/{world['evaluation']}", {"sign": "yes"}).status_code == 404
     assert nurse.post(f"/patients/{other.key}/medicines/{world['medicine']}/stop", {}).status_code == 422
     far = Chair.objects.create(site=cast.other_site, name="Far")
     for path, sent in (

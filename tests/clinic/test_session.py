@@ -11,7 +11,7 @@ from regrow.catalog import protocols
 from regrow.clinic import access, chain, facts, rems
 from regrow.clinic.models import Entry, Session
 from regrow.clinic.states import Reading, State
-from regrow.safety import Vitals
+from regrow.safety import CONDITIONS, Vitals
 
 
 def state(cast, session):
@@ -357,6 +357,44 @@ def test_vitals_are_due_at_ten_minutes_late_at_fifteen_and_escalate_at_twenty(ca
     assert [r.status for r in state(cast, running).rounds] == ["late", "open"]
 
 
+def test_a_reason_for_a_late_round_may_be_written_beside_it_afterwards(cast, running):
+    cast.wait(35)
+    late = cast.entry("nurse", running, "vitals", **CALM)
+    page = cast["nurse"].get(f"/sessions/{running.key}").content.decode()
+    assert 'value="late_reason"' in page
+    sent = {"kind": "correct", "key": cast.key(), "of": late["id"], "field": "late_reason", "value": "cuff broken"}
+    sent |= {"reason": "no reason was given"}
+    assert cast["nurse"].post(f"/sessions/{running.key}/entries", sent).status_code == 302
+    first = state(cast, running).rounds[0]
+    assert (first.status, first.reason, first.by) == ("late", "cuff broken", "Nurse Diaz")
+    page = cast["nurse"].get(f"/sessions/{running.key}").content.decode()
+    assert 'value="late_reason"' not in page
+
+
+def test_two_nurses_who_take_one_round_keep_both_and_the_second_is_told(cast, running):
+    cast.wait(10)
+    cast.entry("nurse", running, "vitals", **{**CALM, "sbp": 165})
+    cast.wait(1)
+    sent = {**{k: str(v) for k, v in CALM.items()}, "kind": "vitals", "key": cast.key(), "view": "panel"}
+    page = cast["colleague"].post(f"/sessions/{running.key}/entries", sent, headers={"HX-Request": "true"})
+    assert "Nurse Diaz kept this round too, at" in page.content.decode()
+    s = state(cast, running)
+    assert [(r.status, r.by) for r in s.rounds[:2]] == [("done", "Nurse Diaz"), ("again", "Nurse Kim")]
+    assert [r.vitals.sbp for r in s.readings[-2:]] == [165, 122]
+    assert (s.due - s.started).total_seconds() == 16 * 60  # the higher of the two is rechecked in five minutes
+
+
+def test_a_ticked_step_that_holds_the_drug_says_so_until_the_record_holds_it_too(cast, running):
+    cast.wait(5)
+    cast.entry("nurse", running, "step", card="severe hypertension", step="pause the drug")
+    words = "the record has the drug running on"
+    assert words in cast["colleague"].get("/board").content.decode()
+    cast.entry("nurse", running, "pause", reason="pressure")
+    assert words not in cast["colleague"].get("/board").content.decode()
+    cast.entry("nurse", running, "resume")
+    assert words not in cast["colleague"].get("/board").content.decode()
+
+
 def test_a_missed_round_ends_with_its_reason(cast, running):
     cast.wait(11)
     cast.entry("nurse", running, "miss", 422, reason="")
@@ -591,6 +629,10 @@ def test_what_stands_on_the_evaluation_is_kept_before_it_is_signed_and_a_nurse_s
     path = f"/patients/{patient.key}/evaluation"
     assert cast["nurse"].post(path, sent).status_code == 302
     assert cast["nurse"].post(path, {**sent, "sign": "yes"}).status_code == 403
+    refused = cast["doctor"].post(path, {**sent, "sign": "yes"})
+    assert (refused.status_code, refused.context["problem"].code) == (422, "EVALUATION-OPEN")
+    sent |= {f"c_{code}": "no" for code in CONDITIONS}
+    assert cast["doctor"].post(path, {**sent, "baseline_score": "28", "sign": "yes"}).status_code == 422  # PHQ-9: to 27
     assert cast["doctor"].post(path, {**sent, "summary": "As read over.", "sign": "yes"}).status_code == 302
     signed = facts.signed_evaluation(patient)
     assert (signed.summary, signed.signed_by.name) == ("As read over.", "Dr Lee")

@@ -124,9 +124,10 @@ class Card:
 
     @property
     def acts(self) -> str:
-        """Changes whenever something else may be tapped at this chair: its version, its alarms, who answers for it."""
+        """Changes whenever something else may be tapped at this chair: its version, the alarms nobody has seen, who
+        answers for it."""
         s = self.s
-        return f"{s.version} {s.nurse_id} {s.offered_to} {' '.join(f.rule for f in s.alarms)}"
+        return f"{s.version} {s.nurse_id} {s.offered_to} {' '.join(f.rule for f in s.alarms if f.rule not in s.silent)}"
 
     @property
     def loud(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-VERSION = "2026-11-b"
+VERSION = "2026-11-c"
 
 _COMMON = (
     "Other ways to treat this include other medicines (esketamine nasal spray is one), psychotherapy, "
@@ -36,6 +36,16 @@ _LABELLED = (
 )
 
 
+WAYS = {
+    "iv": "given slowly into a vein",
+    "im": "given by injection into a muscle",
+    "sc": "given by injection under the skin",
+    "intranasal": "given as a nasal spray",
+    "oral": "to swallow",
+    "sublingual": "to dissolve under the tongue",
+}
+
+
 @dataclass(frozen=True)
 class ConsentText:
     version: str
@@ -50,5 +60,5 @@ class ConsentText:
 def text_for(drug: str, route: str) -> ConsentText:
     """The text for a drug and route; off-label for everything but nasal esketamine."""
     labelled = drug == "esketamine" and route == "intranasal"
-    how = f"You are offered {drug}, given by this route: {route}."
+    how = f"You are offered {drug}, {WAYS.get(route, f'given by this route: {route}')}."
     return ConsentText(VERSION, (how, _LABELLED if labelled else _OFF_LABEL, *_COMMON), not labelled)

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 
+from regrow.catalog import scales
 from regrow.clinic.models import Allergy, Enquiry, Evaluation, Lot, Measure, Medicine, Patient, Staff, Trial
 from regrow.safety import CONDITIONS
 
@@ -50,6 +51,11 @@ class AllergyForm(forms.ModelForm):
 
 
 class MeasureForm(forms.ModelForm):
+    kind = forms.ChoiceField(
+        label="Kind",
+        choices=[("", "---------"), *((k, ", ".join(filter(None, v[:2]))) for k, v in Measure.KINDS.items())],
+    )
+
     class Meta:
         model = Measure
         fields = ("kind", "value", "positive", "note", "taken_at")
@@ -64,8 +70,31 @@ CHART_FORMS: dict[str, type[forms.ModelForm]] = {
 }
 
 
+def _targets() -> list[str]:
+    """The scales by which a treatment is judged: those of the catalog that say what a response is."""
+    return sorted(s.name for s in map(scales.get, scales.ids()) if s.response_rule)
+
+
 class EvaluationForm(forms.ModelForm):
     """The evaluation; the conditions are asked one by one as `c_<code>` = yes or no."""
+
+    target_scale = forms.ChoiceField(label="Target scale", initial="PHQ-9")
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        names = _targets()
+        kept = self.instance.target_scale  # an older draft may name another one
+        self.fields["target_scale"].choices = [(n, n) for n in (names if kept in names else [*names, kept])]
+
+    def clean(self) -> dict[str, Any]:
+        said = super().clean() or {}
+        name, score = said.get("target_scale"), said.get("baseline_score")
+        total = scales.get(name).total if name in _targets() else None
+        if score is not None and total and not total[0] <= score <= total[1]:
+            self.add_error(
+                "baseline_score", f"{score:g} is outside {total[0]:g} to {total[1]:g} of the {name}; score it again."
+            )
+        return said
 
     class Meta:
         model = Evaluation

@@ -54,7 +54,7 @@ def vitals(s: State, settings: Settings, window: Window | None, minute: float) -
         clock="min",
         since="after the start of the drug",
         x_range=(-0.25, until / 60),
-        y_range=(min(40.0, *seen), max(190.0, settings.sbp_red + 5, *seen)),
+        y_range=(min(40.0, *seen), max(190.0, settings.sbp_red + 5, *(value + 5 for value in seen))),
         width=560,
         height=300,
     )

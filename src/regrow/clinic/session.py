@@ -280,21 +280,25 @@ def _rounds(s: State, now: datetime, settings: Settings) -> State:
     if s.started is None or s.order is None:
         return s
     watch, start = s.order.watch, s.started
-    closings: list[tuple[datetime, str, Reading | None, str]] = [
-        (r.at, "vitals", r, "") for r in s.readings if r.at > start
-    ]
-    closings += [(f.at, "miss", None, str(f.payload.get("reason", ""))) for f in s.missed if f.at > start]
+    closings: list[tuple[datetime, Reading | None, str]] = [(r.at, r, "") for r in s.readings if r.at > start]
+    closings += [(f.at, None, str(f.payload.get("reason", ""))) for f in s.missed if f.at > start]
     closings.sort(key=lambda c: c[0])
     done: list[Round] = []
     minute, worried = 0.0, False
-    for at, kind, reading, reason in closings:
+    for at, reading, reason in closings:
+        twin = s.twin(reading.seq) if reading else None
+        if reading and twin and twin.at > start:  # the lower of two pressures makes the next round no later
+            done.append(Round(at, "again", at, "", reading.author, reading.seq))
+            worried = worried or worrying_pressure(reading.vitals, settings)
+            minute = _minutes(at, start)
+            continue
         due = _due(s, watch, start, minute, at, settings, worried)
         late = _minutes(at, due) >= settings.late_grace
-        if kind == "miss":
+        if reading is None:
             done.append(Round(due, "missed", at, reason))
         else:
-            done.append(Round(due, "late" if late else "done", at, reading.late_reason if reading else ""))
-            if reading is not None and reading.vitals.sbp is not None:
+            done.append(Round(due, "late" if late else "done", at, reading.late_reason, reading.author, reading.seq))
+            if reading.vitals.sbp is not None:
                 worried = worrying_pressure(reading.vitals, settings)
         minute = _minutes(at, start)
     due_at: datetime | None = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from regrow.safety import Finding, Rounds, Severity, Vitals
@@ -59,6 +59,8 @@ STRIKABLE = {
     "dose": ("running", "recovery"),
     "stop": ("recovery",),
 }
+ONCE = timedelta(minutes=2)  # two people's readings this near are one round taken twice
+HOLDING = ("pause the drug", "stop the drug")  # steps of an emergency whose tick alone changes nothing that runs
 VITALS = ("sbp", "dbp", "hr", "spo2", "rr", "temp", "moaas", "dissociation", "etco2")
 
 
@@ -119,12 +121,15 @@ class Reading:
 
 @dataclass(frozen=True)
 class Round:
-    """One due round: how it ended (done, late, missed with a reason), or that it is still open."""
+    """One due round: how it ended (done, late, missed with a reason), that two people took it (again), or that it is
+    still open. `seq` is the entry that ended it, 0 for none."""
 
     due: datetime
-    status: str  # open | done | late | missed
+    status: str  # open | done | late | missed | again
     at: datetime | None = None
     reason: str = ""
+    by: str = ""
+    seq: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -196,6 +201,26 @@ class State:
     def may_be_struck(self, kind: str) -> bool:
         """True when an entry of this kind may be taken back now."""
         return kind in CORRECTABLE or self.phase in STRIKABLE.get(kind, ())
+
+    def twin(self, seq: int) -> Reading | None:
+        """The reading that someone else took at most two minutes before the one named; None where nobody did."""
+        mine = next((r for r in self.readings if r.seq == seq), None)
+        if mine is None:
+            return None
+        near = [r for r in self.readings if r.author != mine.author and mine.at - ONCE <= r.at]
+        return max((r for r in near if (r.at, r.seq) < (mine.at, seq)), key=lambda r: (r.at, r.seq), default=None)
+
+    @property
+    def late(self) -> bool:
+        """True while a round of vitals is late."""
+        return any(f.rule == "R-VT-02" for f in self.alarms)
+
+    @property
+    def only_ticked(self) -> Fact | None:
+        """The newest step of an emergency that says the drug was held, while the record has it running on."""
+        since = self.segments[-1].start if self.segments else self.started
+        said = [f for f in self.steps if f.payload.get("step") in HOLDING and since is not None and f.at > since]
+        return said[-1] if said and self.phase == "running" else None
 
     @property
     def last(self) -> Reading | None:

@@ -25,7 +25,6 @@ urlpatterns = [
     path("patients/<str:key>/medicines/<int:pk>/stop", intake.stop_medicine, name="stop_medicine"),
     path("patients/<str:key>/evaluation", intake.evaluation, name="new_evaluation"),
     path("patients/<str:key>/evaluation/<str:which>", intake.evaluation, name="evaluation"),
-    path("patients/<str:key>/evaluation/<str:which>/sign", intake.sign_evaluation, name="sign_evaluation"),
     path("patients/<str:key>/decide", intake.decide, name="decide"),
     path("patients/<str:key>/course", plan.new_course, name="new_course"),
     path("courses/<str:key>", plan.course, name="course"),

@@ -262,7 +262,8 @@ def ended(f: LeaveFacts, s: Settings) -> Iterator[Say]:
 def explained(f: LeaveFacts, s: Settings) -> Iterator[Say]:
     if f.slots_unexplained:
         yield never(
-            f"{f.slots_unexplained} vitals rounds are late by more than a whole interval without a reason.",
+            f"vitals rounds late by more than a whole interval without a reason: {f.slots_unexplained}. "
+            "Write the reason beside each in the list of rounds.",
             count=f.slots_unexplained,
         )
 

@@ -21,7 +21,7 @@ from regrow.clinic.models import (
     Trial,
 )
 from regrow.refusal import Refusal
-from regrow.safety import Clearance, Finding
+from regrow.safety import CONDITIONS, Clearance, Finding
 
 KEY = re.compile(r"[0-9a-f]{24}")
 ENQUIRY_DAYS = 180
@@ -167,10 +167,20 @@ def record_evaluation(act: Act, patient: Patient, key: str, values: dict[str, An
 
 @action("evaluation.sign")
 def sign_evaluation(act: Act, evaluation: Evaluation) -> Evaluation:
-    """The evaluation, signed, with the verdict of that moment frozen beside it."""
+    """The evaluation, signed, with the verdict of that moment frozen beside it; refused while a condition has no
+    answer, because what is signed is written no more."""
     if evaluation.signed_at:
         return evaluation
     _entitled(act)
+    unasked = [text for code, text in CONDITIONS.items() if code not in evaluation.answers]
+    if unasked:
+        raise Refusal(
+            "EVALUATION-OPEN",
+            f"conditions: {len(unasked)} of {len(CONDITIONS)} have no answer; ask, then sign: {', '.join(unasked[:3])}"
+            f"{' ...' if len(unasked) > 3 else ''}.",
+            field="answers",
+            value=len(unasked),
+        )
     settings = access.settings_now()
     verdict = facts.judged(evaluation.patient, evaluation, act.now, settings)
     evaluation.verdict = verdict.outcome.value

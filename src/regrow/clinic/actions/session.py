@@ -257,7 +257,9 @@ def _arrive(
     for other in busy:
         if facts.state_of(other, held[other.pk], act.now, settings).live:
             raise Refusal(
-                "CHAIR-TAKEN", f"{session.chair.name} holds someone else; choose another chair.", field="chair"
+                "CHAIR-TAKEN",
+                f"{session.chair.name} holds someone else; move this booking to another chair.",
+                field="chair",
             )
     return p
 

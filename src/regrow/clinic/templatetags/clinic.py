@@ -86,15 +86,34 @@ def may_strike(state: Any, fact: Any) -> bool:
 
 
 @register.filter
+def twin(state: Any, seq: int) -> Any:
+    """The same round as someone else kept it a moment before; None where nobody did."""
+    return state.twin(seq) if state else None
+
+
+UNSAID = frozenset({"findings", "finding", "settings", "clock_off_s", "confirmed"})  # kept beside what a person said
+
+
+@register.filter
+def in_words(payload: Any) -> str:
+    """What was said in an entry: names without underscores, numbers without needless zeros, yes and no."""
+    return ", ".join(
+        f"{name.replace('_', ' ')} {_word(value)}" for name, value in payload.items() if name not in UNSAID
+    )
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return in_words(value)
+    return ", ".join(map(plain, value)) or "none" if isinstance(value, list | tuple) else plain(value)
+
+
+@register.filter
 def told(fact: Any) -> str:
-    """An entry in a few words: its kind and what was said in it."""
-    said = {
-        k.replace("_", " "): v for k, v in fact.payload.items() if k not in ("findings", "clock_off_s", "confirmed")
-    }
-    yes_no = {True: "yes", False: "no"}
-    words = [
-        v if isinstance(v, str) else f"{k} {yes_no[v] if isinstance(v, bool) else plain(v)}" for k, v in said.items()
-    ]
+    """An entry in a few words: its kind and what was said in it; a text needs no name."""
+    words = [v if isinstance(v, str) else in_words({k: v}) for k, v in fact.payload.items() if k not in UNSAID]
     return ": ".join(filter(None, [fact.kind, ", ".join(words)]))[:80]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 
 from regrow.clinic import access, facts
@@ -110,6 +111,7 @@ def _page(request: HttpRequest, row: Patient, status: int = 200, **more: Any) ->
         decisions = facts.valid_decisions(row, evaluation)
         open_ones = {(f.rule, facts.subject_of(f)) for f in facts.undecided(verdict.findings, decisions)}
         weight, height, bmi = facts.body(row)
+        start = timezone.localtime(now).strftime("%Y-%m-%dT%H:%M")
         context |= {
             "chart": True,
             "evaluation": evaluation,
@@ -126,7 +128,9 @@ def _page(request: HttpRequest, row: Patient, status: int = 200, **more: Any) ->
             "weight": weight,
             "height": height,
             "bmi": bmi,
-            "forms": {**{name: form(prefix=None) for name, form in CHART_FORMS.items()}, **more.get("forms", {})},
+            "forms": {name: form(initial={"taken_at": start}) for name, form in CHART_FORMS.items()}
+            | more.get("forms", {}),
+            "adding": request.GET.get("add", ""),
         }
     return render(request, "clinic/patient.html", context, status=status)
 
@@ -148,7 +152,7 @@ def add_to_chart(request: HttpRequest, key: str, what: str) -> HttpResponse:
     if form.is_valid():
         try:
             actions.add_to_chart(act_of(request), row, what, form.cleaned_data)
-            return redirect("patient", key=key)
+            return redirect(reverse("patient", args=[key]) + f"?add={what}#{what}")  # the next line is seldom the last
         except Refusal as refusal:
             problem = refusal
     return _page(request, row, 422, problem=problem, forms={what: form})
@@ -161,6 +165,10 @@ def stop_medicine(request: HttpRequest, key: str, pk: int) -> HttpResponse:
     return redirect("patient", key=key)
 
 
+# What a new evaluation takes over from the last one signed. What must be asked anew is not among it.
+CARRIED = ("indication", "icd10", "summary", "target_scale", "response_target", "stop_rule")
+
+
 @allow("chart.read", "chart.write")
 def evaluation(request: HttpRequest, key: str, which: str = "") -> HttpResponse:
     """The psychiatric evaluation: a draft to write on, or a signed one to read."""
@@ -171,14 +179,16 @@ def evaluation(request: HttpRequest, key: str, which: str = "") -> HttpResponse:
         from django.http import Http404
 
         raise Http404
-    form, problem = EvaluationForm(request.POST or None, instance=draft), None
+    former = None if draft else facts.signed_evaluation(row)
+    carried = {name: getattr(former, name) for name in CARRIED} if former else {}
+    form, problem = EvaluationForm(request.POST or None, instance=draft, initial=carried), None
     if request.method == "POST" and form.is_valid():
         if request.POST.get("sign"):
             access.require(staff, "evaluation.sign")
         try:
             sent_key = draft.key if draft else request.POST.get("key", "")
             values = {**form.cleaned_data, "answers": form.answers()}
-            kept = actions.record_evaluation(act_of(request), row, sent_key, values)
+            kept = draft = actions.record_evaluation(act_of(request), row, sent_key, values)
             if request.POST.get("sign"):
                 actions.sign_evaluation(act_of(request), kept)
                 return redirect("patient", key=key)
@@ -204,21 +214,6 @@ def evaluation(request: HttpRequest, key: str, which: str = "") -> HttpResponse:
         },
         status=422 if request.method == "POST" else 200,
     )
-
-
-@writes("evaluation.sign")
-def sign_evaluation(request: HttpRequest, key: str, which: str) -> HttpResponse:
-    row = access.patient(who(request), key, timezone.now(), "chart.read", "evaluation")
-    draft = access.evaluation(who(request), which)
-    if draft.patient_id != row.pk:
-        from django.http import Http404
-
-        raise Http404
-    try:
-        actions.sign_evaluation(act_of(request), draft)
-    except Refusal as refusal:
-        return _page(request, row, 422, problem=refusal)
-    return redirect("patient", key=key)
 
 
 @writes("decision.sign")

@@ -130,6 +130,8 @@
       if (document.getElementById(id) !== old || busy(old)) { wanted.add(id); return; } // it may be older than what was drawn meanwhile
       const order = old.style.order, again = carry(old);
       old.replaceWith(fresh);
+      const said = old.querySelector(":scope > .saved"); // that an entry was kept stays to be read until the next one
+      if (said && !fresh.querySelector(":scope > .saved")) fresh.querySelector(":scope > h1, :scope > .live").after(said);
       again();
       fresh.style.order = order;
       htmx.process(fresh);
