@@ -152,6 +152,14 @@ def test_an_effect_that_names_its_unit_is_the_effect_without_one():
 # --- what is measured -----------------------------------------------------------------------------------------------
 
 
+def test_a_share_that_kaplan_and_meier_counted_was_reached_at_any_visit_so_far():
+    text = STUDY.format(**USUAL | {"what": "response", "value": "percent = 50"})
+    counted = text.replace('use = "validation"', 'use = "validation"\nanalysis = "km-cumulative"')
+    for given, ever in ((text, False), (counted, True), (counted + "ever = false", False)):
+        assert evidence.parse(given, "doe2020.toml").arm[0].observed[0].ever is ever
+    assert evidence.parse(counted.replace("response", "relapse"), "doe2020.toml").arm[0].observed[0].ever is False
+
+
 def test_a_score_in_per_cent_is_what_is_left_of_the_score_at_entry():
     study = written(what="score", value='mean = 40\nunit = "%"')
     found = measure.sample(simulated([30, 12], [0, 24]), study, study.arm[0], study.arm[0].observed[0])
@@ -234,14 +242,16 @@ def test_a_range_or_quartiles_alone_say_who_was_treated(age, low, middle, high):
     assert np.median(ages) == pytest.approx(middle, abs=3)
 
 
-def test_an_arm_without_any_drug_is_followed_without_any_hope_of_one():
-    nothing = written(drug="none", dose="")
-    therapy = written(drug="psychotherapy", dose="")
-    for study in (nothing, therapy):
-        course = predict.course(study, study.arm[0], (0.0,), 24.0)
-        assert course.belief == "none"
-    assert ("care_new", 1.0) in predict.about(therapy, therapy.arm[0])
-    assert ("care_new", 1.0) not in predict.about(nothing, nothing.arm[0])
+def test_who_waits_recovers_slowly_and_therapy_is_new_care_without_a_visit(tmp_path):
+    falls = []
+    for drug in ("none", "psychotherapy"):
+        path = tmp_path / f"{drug}.toml"
+        text = STUDY.format(**USUAL | {"drug": drug, "dose": "", "people": "failed_treatments = 0"})
+        path.write_text(text.replace("24 h", "8 wk"))
+        (row,) = check([path], people=200).rows
+        assert row.predicted is not None
+        falls.append(-row.predicted.value)
+    assert 0.5 < falls[0] < falls[1] < 20
 
 
 def test_an_anaesthetic_holds_what_a_benzodiazepine_would():

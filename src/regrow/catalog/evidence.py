@@ -455,6 +455,29 @@ class Study(Form):
         """The arm of that name."""
         return next(arm for arm in self.arm if arm.name == name)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _cumulative_is_ever(cls, given: object) -> object:
+        """A response or remission that Kaplan and Meier counted is one reached at any visit so far."""
+        if not isinstance(given, dict) or given.get("analysis") != "km-cumulative":
+            return given
+
+        def ever(figure: object) -> object:
+            if not isinstance(figure, dict) or figure.get("what") not in ("response", "remission"):
+                return figure
+            return {"ever": True} | figure
+
+        def all_ever(figures: object) -> object:
+            return [ever(figure) for figure in figures] if isinstance(figures, list) else figures
+
+        counted = {key: all_ever(given[key]) for key in ("contrast",) if key in given}
+        if isinstance(given.get("arm"), list):
+            counted["arm"] = [
+                arm | {"observed": all_ever(arm["observed"])} if isinstance(arm, dict) and "observed" in arm else arm
+                for arm in given["arm"]
+            ]
+        return given | counted
+
     @model_validator(mode="after")
     def _hangs_together(self):
         names = [arm.name for arm in self.arm]

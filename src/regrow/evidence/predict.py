@@ -52,7 +52,8 @@ WITHOUT_A_DOSE = {
     "none": ("0 mg", "oral"),
     "psychotherapy": ("0 mg", "oral"),
 }
-NO_DRUG = ("none", "psychotherapy")  # no hope of a drug either: what therapy brings is care
+# Followed as the daily tablet without a drug, which no visit goes with: therapy is new care, waiting is not even that.
+NO_DRUG = ("none", "psychotherapy")
 # Every plasma model begins at 18 years. Adolescents are taken as that old (they clear ketamine per kg about as adults
 # do; assumed), with a note; children are refused.
 ADOLESCENT_Y, ADULT_Y = 12.0, 18.0
@@ -130,8 +131,10 @@ def about(study: Study, arm: Arm) -> tuple[tuple[str, float], ...]:
     if stated is not None and stated.middle is not None:
         failed = stated.middle
     known = {"failed": failed}
-    if arm.drug == "psychotherapy" or any(name in NEW_CARE for name in arm.background):
+    if any(name in NEW_CARE for name in arm.background):
         known["care_new"] = 1.0
+    elif arm.drug == "none":
+        known["care_new"] = 0.0
     if "oral-new-blind" in arm.background:
         known["new_blind"] = 1.0
     if WARD in arm.background:
@@ -165,7 +168,7 @@ def course(study: Study, arm: Arm, days: tuple[float, ...], hours: float, share:
     treated = study.population.condition
     return Course(
         protocol,
-        belief="none" if arm.drug in NO_DRUG else arm.belief,
+        belief="open" if arm.drug in NO_DRUG else arm.belief,
         switches=switches,
         condition=treated,
         until_h=max(hours, 1.0),
@@ -188,7 +191,7 @@ def _drug(study: Study, arm: Arm) -> str:
     if arm.drug == "antidepressant":
         return "ssri"
     if arm.drug in NO_DRUG:
-        return "placebo"
+        return "pill"
     if arm.drug == "placebo" and arm.route == "oral":
         taken = any(other.drug in KETAMINES and other.route == "oral" for other in study.arm)
         return "placebo" if taken else "pill"
