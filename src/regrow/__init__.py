@@ -6,9 +6,7 @@ The public names load lazily (PEP 562), so `import regrow` stays light; `simulat
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # not from typing: the less is imported before __main__ sees to Ctrl-C, the better
 if TYPE_CHECKING:
     from regrow.catalog.protocols import get as protocol
     from regrow.people import Person, Population, Stated
@@ -44,6 +42,8 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     if name in _HOME:
+        from importlib import import_module
+
         module, _, attribute = _HOME[name].rpartition(".")
         return getattr(import_module(f"regrow.{module}"), attribute)
     raise AttributeError(f"module 'regrow' has no attribute '{name}'")

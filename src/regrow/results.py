@@ -153,7 +153,8 @@ def as_json(result: Result) -> dict[str, Any]:
         if name not in result.values:
             continue  # belongs to a condition that nobody named
         bands = _bands(result.values[name])
-        points = [[_plain(t), *map(_plain, column)] for t, column in zip(result.times, bands.T, strict=True)]
+        clock = [float(f"{t:.10g}") for t in result.times]  # a second of the fiftieth day counts where an infusion runs
+        points = [[t, *map(_plain, column)] for t, column in zip(clock, bands.T, strict=True)]
         readouts[name] = {"unit": row.unit, "at": points, **_fold(row)}
     return {
         "protocol": result.course.protocol.id,

@@ -84,6 +84,8 @@ def test_a_csv_starts_with_its_header_and_each_name_ends_in_the_unit(tmp_path):
         ("sedation", "MOAA/S points (5 = alert)", "sedation_moaa_s_points"),
         ("weight_kg", "kg", "weight_kg"),
         ("share", "%", "share_percent"),
+        ("age_y", "a", "age_y"),
+        ("female", "1", "female"),
         ("person", "", "person"),
     ],
 )

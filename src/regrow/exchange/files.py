@@ -188,8 +188,11 @@ def netcdf(dataset: xarray.Dataset) -> bytes | memoryview:
 
 
 def csv_name(name: str, unit: str) -> str:
-    """A column's name with its unit, in letters, digits and underscores: ("hr", "1/min") is "hr_per_min"."""
-    words = re.sub(r"\(.*?\)", "", unit)
+    """A column's name with its unit, in letters, digits and underscores: ("hr", "1/min") is "hr_per_min".
+
+    What counts in ones ("1") has its name alone; a year ("a") is a y.
+    """
+    words = re.sub(r"\(.*?\)", "", {"1": "", "a": "y"}.get(unit, unit))
     words = re.sub(r"^\s*1?/", "per ", words).replace("%", "percent").replace("µ", "u")
     slug = re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")
     return f"{name}_{slug}" if slug and not name.endswith(f"_{slug}") else name
