@@ -638,6 +638,18 @@ def test_what_stands_on_the_evaluation_is_kept_before_it_is_signed_and_a_nurse_s
     assert (signed.summary, signed.signed_by.name) == ("As read over.", "Dr Lee")
 
 
+def test_whoever_prepares_the_second_session_sees_how_the_first_one_went(cast, running):
+    again = running.course.sessions.get(number=2)
+    cast.wait(10)
+    cast.entry("nurse", running, "vitals", **{**CALM, "sbp": 151, "dissociation": 6})
+    cast.entry("nurse", running, "chip", what="nausea")
+    cast.entry("nurse", running, "stop", reason="distress", given_mg=9.5)
+    page = cast["nurse"].get(f"/sessions/{again.key}").content.decode()
+    words = "9.5 of 40 mg (distress). Highest BP 151/78 mmHg. Dissociation up to 6 of 10. Told or seen: nausea."
+    assert words in page
+    assert "Last time" not in cast["nurse"].get(f"/sessions/{running.key}").content.decode()
+
+
 def test_the_sheets_say_what_was_given_and_who_took_the_person_home(cast, running):
     cast.wait(10)
     cast.entry("nurse", running, "stop", reason="the person asks", given_mg=9.5)

@@ -160,6 +160,13 @@ def rems_due(staff: Staff, site: Site) -> list[Session]:
     return list(closed.filter(entries__kind="discharge").exclude(pk__in=sent).distinct().order_by("planned_at"))
 
 
+def session_before(session: Session) -> Session | None:
+    """The last session in which this person had the drug before this one; None where there was none."""
+    begun = Entry.objects.filter(session__course__patient_id=session.course.patient_id, kind="start")
+    last = begun.exclude(session=session).select_related("session__course__patient").order_by("measured_at").last()
+    return last.session if last else None
+
+
 def facts_of(sessions: list[Session]) -> dict[int, list[Fact]]:
     """The entries of each session as facts, by session, one query for all."""
     held: dict[int, list[Fact]] = {s.pk: [] for s in sessions}

@@ -67,6 +67,22 @@ def _pump(session: Session, weight: float | None, mg: float | None, asked: dict[
     return {"vial": vial, "bag": bag, "vials": VIALS, "sheet": pump_sheet(mg, weight, course.duration_min, vial, bag)}
 
 
+def _last_time(session: Session, now: datetime, settings: Any) -> dict[str, Any] | None:
+    """How this person's session before went, for whoever prepares the next one; None before the first."""
+    before = access.session_before(session)
+    s = facts.state_of(before, access.facts_of([before])[before.pk], now, settings) if before else None
+    if s is None or s.started is None or s.order is None:
+        return None
+    seen = [r.vitals for r in s.readings if r.at >= s.started]
+    return {
+        "session": before,
+        "s": s,
+        "highest": max((v for v in seen if v.sbp is not None), key=lambda v: v.sbp or 0, default=None),
+        "felt": max((v.dissociation for v in seen if v.dissociation is not None), default=None),
+        "chips": list(dict.fromkeys(what for _, what in s.chips)),
+    }
+
+
 def context(session: Session, staff: Any, now: datetime, **more: Any) -> dict[str, Any]:
     """Everything the panel of one session shows. `asked` is what the pump helper was asked for."""
     settings = access.settings_now()
@@ -94,6 +110,7 @@ def context(session: Session, staff: Any, now: datetime, **more: Any) -> dict[st
             course.basis,
         )
     typed = more.get("typed", {})
+    last_time = _last_time(session, now, settings) if s.phase in ("booked", "arrived") else None
     movements = list(session.movements.select_related("lot", "by", "witness"))
     problem = more.get("problem")
     try:
@@ -115,6 +132,7 @@ def context(session: Session, staff: Any, now: datetime, **more: Any) -> dict[st
         "found": [(f, done, facts.subject_of(f)) for f, done in found],
         "ready": not any(not done for _, done in found),
         "arithmetic": line,
+        "last_time": last_time,
         "weight": weight,
         "bmi": bmi,
         "medicines": medicines,
