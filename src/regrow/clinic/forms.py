@@ -130,7 +130,13 @@ class LotForm(forms.ModelForm):
     strength = forms.TypedChoiceField(
         label="Strength",
         coerce=float,
-        choices=[("10", "10 mg/mL"), ("50", "50 mg/mL"), ("100", "100 mg/mL"), ("0", "28 mg nasal device")],
+        choices=[
+            ("", "---------"),
+            ("10", "10 mg/mL"),
+            ("50", "50 mg/mL"),
+            ("100", "100 mg/mL"),
+            ("0", "28 mg nasal device"),
+        ],
     )
 
     class Meta:
