@@ -258,6 +258,19 @@ def test_lag_and_bioavailability_may_stand_in_a_column_or_in_the_text(tmp_path: 
     assert "given twice" in refused(tmp_path, twice, bare + "lag_depot = 2;").sentence
 
 
+@pytest.mark.parametrize(
+    "before", ["", "CP := central/V\ncentral = 0\n", "/* central' = 0 */ kept := central // central'\n"]
+)
+def test_compartments_are_numbered_by_their_equations_whatever_the_text_names_before(
+    before: str, tmp_path: Path
+) -> None:
+    text = f"{before}KA = 1.5; K = 0.05; V = 20\ndepot' = -KA*depot\ncentral' = KA*depot - K*central\nlag_1 := 1"
+    rows = run(tmp_path, text, "ID,TIME,EVID,AMT,CMT\n1,0,1,100,1\n1,0,1,7,2\n1,1,0,.,2\n")
+    assert list(rows[0])[5:7] == ["depot", "central"]
+    assert column(rows, "central")[:2] == [0.0, 7.0]
+    assert column(rows, "depot") == [0.0, 0.0, 100.0]
+
+
 def test_individuals_do_not_touch_each_other_and_their_order_does_not_count(tmp_path: Path) -> None:
     people = [[f"{k},0,1,{50 * k},0,1,{4 + k},2,1", f"{k},3,0,0,0,0,0,0,2", f"{k},30,0,0,0,0,0,0,2"] for k in (1, 2, 3)]
     together = run(tmp_path, ONE_COMPARTMENT, data(*(row for rows in people for row in rows)))

@@ -29,7 +29,7 @@ CLOCKS = ("nocb", "locf")
 def simulate(data: Path, model: Path, out: Path, *, clock: str = "nocb") -> tuple[str, ...]:
     """Writes `out`: the records of `data` in their order, their columns and every output of `model`; gives notices.
 
-    `data` is a NONMEM data set (CSV), `model` an Antimony text whose states are the compartments in their order.
+    `data` is a NONMEM data set (CSV), `model` an Antimony text; its equations x' = ... are the compartments in order.
     `clock` says over which interval a covariate holds: "nocb" the one that ends at its record (NONMEM's rule), "locf"
     the one that begins there. Raises Refusal for everything that cannot be used; then nothing is written.
     """
@@ -47,21 +47,24 @@ def simulate(data: Path, model: Path, out: Path, *, clock: str = "nocb") -> tupl
     if not compiled.states:
         sentence = f"model: {model} has no compartment; write at least one equation of the form x' = ..."
         raise Refusal("MODEL-TEXT", sentence, field="model", value=str(model))
-    table = records.read(data, names_of(compiled))
-    values, notices = predict(table, compiled, clock=clock)
-    files.publish({out: lambda stream: _write(stream, table, compiled, values)})
+    names = names_of(compiled, text)
+    table = records.read(data, names)
+    values, notices = predict(table, compiled, names, clock=clock)
+    files.publish({out: lambda stream: _write(stream, table, names, values)})
     return notices
 
 
-def names_of(model: Model) -> Names:
-    """The names that a compiled model offers to a data set."""
+def names_of(model: Model, text: str) -> Names:
+    """The names that a compiled model and its text offer to a data set."""
     derived = tuple(name for name in model.outputs if name not in model.states)
-    return Names(model.states, model.parameters, derived)
+    return Names(records.compartments(text, model.states), model.parameters, derived)
 
 
-def predict(table: Table, model: Model, *, clock: str = "nocb") -> tuple[np.ndarray, tuple[str, ...]]:
-    """(every output of the model at every record, shape (outputs, records), notices)."""
-    run = _Run(table, model, _values(table, model))
+def predict(table: Table, model: Model, known: Names, *, clock: str = "nocb") -> tuple[np.ndarray, tuple[str, ...]]:
+    """(every state and every other output of the model, as `known` has them, at every record, shape (outputs, records);
+    notices)."""
+    outputs = (*known.states, *known.derived)
+    run = _Run(table, model, known, _values(table, model, known))
     states = np.hstack([run.individual(rows, clock == "locf") for rows in table.people])
     if not np.isfinite(states).all():
         place = int(np.flatnonzero(~np.isfinite(states).all(axis=0))[0])
@@ -72,8 +75,8 @@ def predict(table: Table, model: Model, *, clock: str = "nocb") -> tuple[np.ndar
     names = run.values | dict(zip(model.states, states, strict=True)) | {"time": run.times}
     with np.errstate(all="ignore"):
         evaluate = Evaluator(model.program, names, len(table.records))
-        found = np.array([evaluate(model.program.outputs[name]) for name in model.outputs])
-    blank = [n for n, row in zip(model.outputs, found, strict=True) if not np.isfinite(row).all()]
+        found = np.array([evaluate(model.program.outputs[name]) for name in outputs])
+    blank = [n for n, row in zip(outputs, found, strict=True) if not np.isfinite(row).all()]
     said = [f"{name}: no finite number at some of the records" for name in blank]
     return found, (*table.notices, *_idle(table), *run.notices.values(), *said)
 
@@ -91,27 +94,28 @@ def _idle(table: Table) -> list[str]:
     return found
 
 
-def _values(table: Table, model: Model) -> dict[str, float | np.ndarray]:
+def _values(table: Table, model: Model, known: Names) -> dict[str, float | np.ndarray]:
     """A number for each parameter, or one per record where a column feeds it."""
     values: dict[str, float | np.ndarray] = dict(model.defaults) | dict(table.fed)
     absorbed = {f"{kind}_{state}".lower() for kind, state in table.absorption}
     missing = [name for name in model.parameters if name not in values and name.lower() not in absorbed]
-    needed = [name for name in missing if not _is_absorption(name, model)]
+    needed = [name for name in missing if not _is_absorption(name, known)]
     if needed:
         sentence = f"model: {', '.join(needed)} has no value; give it in the text or as a column of the data"
         raise Refusal("PARAMETER-MISSING", sentence, field=needed[0])
     return values | dict.fromkeys(missing, np.nan)
 
 
-def _is_absorption(name: str, model: Model) -> bool:
+def _is_absorption(name: str, known: Names) -> bool:
     kind, _, suffix = name.lower().partition("_")
-    return kind in RESERVED and Names(model.states, (), ()).compartment(suffix) is not None
+    return kind in RESERVED and known.compartment(suffix) is not None
 
 
 @dataclass
 class _Run:
     table: Table
     model: Model
+    names: Names
     values: dict[str, float | np.ndarray]
     notices: dict[str, str] = field(default_factory=dict)  # by what makes them one notice
 
@@ -129,7 +133,7 @@ class _Run:
         """lag, f, dur or rate of a compartment at every record: from a column, the text, or as if not there."""
         count = len(self.times)
         known = {name.lower(): name for name in (*self.model.parameters, *self.model.outputs)}
-        number = str(self.model.states.index(state) + 1)
+        number = str(self.names.states.index(state) + 1)
         given = [known[n] for n in (f"{kind}_{state}".lower(), f"{kind}_{number}") if n in known]
         if len(given) + ((kind, state) in self.table.absorption) > 1:
             sentence = f"data: {kind}_{state} is given twice ({', '.join(given)}, or as a column too); keep one of them"
@@ -184,12 +188,12 @@ class _Run:
         return walk(self.table.records[rows], setting)
 
 
-def _write(stream: BinaryIO, table: Table, model: Model, values: np.ndarray) -> None:
+def _write(stream: BinaryIO, table: Table, names: Names, values: np.ndarray) -> None:
     import csv
 
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*table.header, *model.outputs])
+    writer.writerow([*table.header, *names.states, *names.derived])
     for cells, found in zip(table.cells, values.T, strict=True):
         writer.writerow([*cells, *(f"{value:.12g}" for value in found)])
     text.detach()

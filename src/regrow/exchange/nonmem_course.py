@@ -22,7 +22,7 @@ import numpy as np
 from regrow import engine
 from regrow.dosing import DEVICE_GAP_H, DEVICE_MG, route_named
 from regrow.exchange import files
-from regrow.exchange.records import lines, number
+from regrow.exchange.records import compartments, lines, number
 from regrow.exchange.unrolled import Unrolled, unroll
 from regrow.people import Population
 from regrow.refusal import Refusal
@@ -78,7 +78,7 @@ def _text(one: Unrolled, out: Path, text_file: Path) -> str:
 
 def _rows(one: Unrolled, person: int, varied: Sequence[str]) -> list[dict[str, str]]:
     """The records of one person in the order of time; at one time orders, doses, jumps, changes, what is seen then."""
-    states = one.model.states
+    states = compartments(one.setup.text, one.model.states)
     now = {name: one.values[name] for name in varied}
     out: list[dict[str, str]] = []
 

@@ -48,7 +48,7 @@ _NOTHING = ("", ".", "NA", "na", "N/A", "NaN", "nan")
 class Names:
     """The names a model text offers to a data set."""
 
-    states: tuple[str, ...]
+    states: tuple[str, ...]  # in the order of their numbers
     parameters: tuple[str, ...]
     derived: tuple[str, ...]  # every other name that the text computes
 
@@ -94,6 +94,14 @@ class Table:
     fed: dict[str, np.ndarray]
     absorption: dict[tuple[str, str], np.ndarray]
     notices: tuple[str, ...] = field(default=())
+
+
+def compartments(text: str, states: Sequence[str]) -> tuple[str, ...]:
+    """The states of a model text as its compartments 1, 2, ...: in the order of their equations (x' = ...), wherever
+    else the text may speak of them before."""
+    code = re.sub(r"/\*.*?\*/|(//|#)[^\n]*", "", text, flags=re.DOTALL)
+    place = {found[1]: found.start() for found in re.finditer(r"\b(\w+)\s*'\s*=", code)}
+    return tuple(sorted(states, key=lambda state: place.get(state, len(code))))
 
 
 def read(path: Path, names: Names) -> Table:
