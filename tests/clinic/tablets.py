@@ -12,6 +12,7 @@ from typing import Any
 from clinic.serving import Clinic
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+BLOCKED = "Content Security Policy"  # what Chromium says when a page asks for something its own rules forbid
 # The device's clock is put forward as the server's is; its monotonic clock goes on as it was.
 CLOCK = """{
   const real = Date.now.bind(Date), Real = Date, ahead = () => Number(localStorage.getItem("test-ahead") || 0);
@@ -61,6 +62,7 @@ class Tablet:
     def open(self, path: str) -> Page:
         page = self.context.new_page()
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", lambda said: self.complaints.append(said.text) if BLOCKED in said.text else None)
         page.goto(self.clinic.base + path)
         self.forward()
         if page.locator("#pulse").count():
