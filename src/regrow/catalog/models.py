@@ -221,21 +221,18 @@ def check(
     _refuse_outside("MODEL-AGE", "age", age_y, who.age_y, "y", m.id)
     _refuse_outside("MODEL-WEIGHT", "weight", weight_kg, who.weight_kg, "kg", m.id)
     cautions = [
-        f"{m.id}, {what}: {status.removeprefix('assumed: ')}"
+        f"plasma model {m.id}, {what}: {status.removeprefix('assumed: ')}"
         for what, status in ((d.id, m.drugs[d.id]), (route, known[route]))
         if status.startswith("assumed")
     ]
-    for what, values, studied, unit in (
-        ("age", age_y, who.studied.age_y, "y"),
-        ("weight", weight_kg, who.studied.weight_kg, "kg"),
-    ):
+    for values, studied, unit in ((age_y, who.studied.age_y, "y"), (weight_kg, who.studied.weight_kg, "kg")):
         given = np.atleast_1d(values)
         if studied and (out := np.count_nonzero((given < studied[0]) | (given > studied[1]))):
-            seen = f"studied in {who.studied.who}, {studied[0]:g} to {studied[1]:g} {unit}"
+            seen = f"made from {who.studied.who}, {studied[0]:g} to {studied[1]:g} {unit}"
             who_is = (
                 f"{out} of {given.size} people here are" if given.size > 1 else f"this person, {given[0]:g} {unit}, is"
             )
-            cautions.append(f"{m.id}, {what}: {seen}; {who_is} outside")
+            cautions.append(f"plasma model {m.id}: {seen}; {who_is} outside")
     return cautions
 
 

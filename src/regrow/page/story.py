@@ -190,12 +190,12 @@ EXPECTANCY = (
 SIDE_EFFECTS = (
     "Side effects are common. In trials of esketamine spray 61 to 75 % of people felt dissociated and 48 to 61 % "
     "sedated. In 2,342 infusions of one clinic the pressure was highest about 40 minutes after the start, on average "
-    "16/11 mmHg up, and rose severely in about 1 of 100, often in the first three infusions (2024). The curves here "
-    "lie lower: they stand between that clinic and two others (+3 and +7 mmHg), and leave out the scatter of single "
-    "readings, of which the largest lies 6 to 9 mmHg higher even without a drug. The pressure of older people rises "
-    "more: by 40 mmHg or more in 17 % of those from 65 years on over eight sprays, in 8 % below (US label). Nausea and "
-    "dizziness also occur, mostly in the same people each time. Nobody drives or operates machines until the next day, "
-    "after a night's sleep."
+    "16/11 mmHg up, and rose severely in about 1 of 100, often in the first three infusions (General Hospital "
+    "Psychiatry, 2024). The curves here lie lower: they stand between that clinic and two others (+3 and +7 mmHg), "
+    "and leave out the scatter of single readings, of which the largest lies 6 to 9 mmHg higher even without a drug. "
+    "The pressure of older people rises more: by 40 mmHg or more in 17 % of those from 65 years on over eight sprays, "
+    "in 8 % below (US label). Nausea and dizziness also occur, mostly in the same people each time. Nobody drives or "
+    "operates machines until the next day, after a night's sleep."
 )
 
 R_ALONE = (
